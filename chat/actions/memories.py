@@ -1,0 +1,84 @@
+"""Storing, changing and deleting memories."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+
+from chat.models import Memory, MemoryDependency, User
+from chat.queries.access import writing_membership
+from realtime.log.locks import lock_streams
+from realtime.protocol.errors import BadRequest, Conflict, NotFound
+from realtime.protocol.streams import project_stream
+from realtime.retrying import retried
+
+
+@retried
+@transaction.atomic
+def store_memory(
+    actor: User, project_id: int, *, depends_on: Iterable[int] = (), **fields: Any
+) -> Memory:
+    """`fields` are the model's own, already validated. Raises NotFound, Forbidden, Conflict."""
+    lock_streams(project_stream(project_id))
+    writing_membership(actor, project_id)
+    reference = fields.get("reference")
+    if reference and Memory.objects.filter(project_id=project_id, reference=reference).exists():
+        raise Conflict(f"reference: expected a new one, got {reference!r}, which is stored already")
+    memory = Memory(project_id=project_id, **fields)
+    memory.save()
+    _depend(memory, depends_on)
+    return memory
+
+
+@retried
+@transaction.atomic
+def update_memory(
+    actor: User, memory_id: int, *, depends_on: Iterable[int] | None = None, **fields: Any
+) -> Memory:
+    """Raises NotFound, Forbidden, Conflict."""
+    memory = _locked(actor, memory_id)
+    reference = fields.get("reference")
+    others = Memory.objects.filter(project_id=memory.project_id, reference=reference)
+    if reference and others.exclude(pk=memory.pk).exists():
+        raise Conflict(f"reference: expected a new one, got {reference!r}, which is stored already")
+    for name, value in fields.items():
+        setattr(memory, name, value)
+    memory.save()
+    if depends_on is not None:
+        _depend(memory, depends_on)
+    return memory
+
+
+@retried
+@transaction.atomic
+def delete_memory(actor: User, memory_id: int) -> None:
+    """Raises NotFound, Forbidden."""
+    _locked(actor, memory_id).delete()
+
+
+def _locked(actor: User, memory_id: int) -> Memory:
+    project_id = Memory.objects.filter(pk=memory_id).values_list("project_id", flat=True).first()
+    if project_id is None:
+        raise NotFound("memory: expected a memory that you may see, got none by that id")
+    lock_streams(project_stream(project_id))
+    writing_membership(actor, project_id)
+    return Memory.objects.get(pk=memory_id)
+
+
+def _depend(memory: Memory, depends_on: Iterable[int]) -> None:
+    """Make `depends_on` the whole of what the memory depends on."""
+    wanted = set(depends_on)
+    known = set(
+        Memory.objects.filter(project_id=memory.project_id, pk__in=wanted)
+        .exclude(pk=memory.pk)
+        .values_list("pk", flat=True)
+    )
+    if wanted - known:
+        raise BadRequest(
+            f"depends_on: expected other memories of the project, got {sorted(wanted - known)[:5]}"
+        )
+    present = {row.depends_on_id: row for row in memory.dependencies.all()}
+    for gone in present.keys() - wanted:
+        present[gone].delete()
+    for new in sorted(wanted - present.keys()):
+        MemoryDependency(memory=memory, depends_on_id=new).save()

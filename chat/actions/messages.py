@@ -1,0 +1,147 @@
+"""Sending, editing and deleting messages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat import events
+from chat.models import ChatSession, Message, Role, User
+from chat.queries.access import writing_membership
+from realtime.log.client_refs import Write, earlier_write, remember_write
+from realtime.log.locks import lock_streams
+from realtime.log.reading import stream_state
+from realtime.protocol.errors import Conflict, Forbidden, NotFound
+from realtime.protocol.payloads.chat import SentBody
+from realtime.protocol.streams import project_stream
+from realtime.protocol.validation import validated
+from realtime.retrying import retried
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it is now, and the seq of the event that the write (or its first try) made."""
+
+    message: Message
+    seq: int | None
+    created: bool
+
+    def as_wire(self) -> dict[str, Any]:
+        return {"message": events.message(self.message), "seq": self.seq}
+
+
+def _write(user: User, client_ref: str | None, *content: Any) -> Write | None:
+    return Write(user.pk, client_ref, content) if client_ref is not None else None
+
+
+def _again(write: Write | None) -> Sent | None:
+    earlier = earlier_write(write)
+    if earlier is None:
+        return None
+    message = Message.objects.select_related("author").get(pk=earlier.target)
+    return Sent(message, earlier.seq, created=False)
+
+
+def _done(write: Write | None, message: Message, *, created: bool) -> Sent:
+    # Under the stream's lock the head is the seq of what this transaction published.
+    seq = stream_state(project_stream(message.project_id)).head
+    remember_write(write, message.pk, seq)
+    return Sent(message, seq, created=created)
+
+
+def _session(project_id: int, session_id: int | None) -> ChatSession:
+    sessions = ChatSession.objects.filter(project_id=project_id)
+    found = (
+        sessions.filter(pk=session_id).first() if session_id else sessions.order_by("pk").first()
+    )
+    if found is None:
+        raise NotFound(f"session: expected a session of the project, got {session_id}")
+    return found
+
+
+@retried
+@transaction.atomic
+def send_message(
+    author: User,
+    project_id: int,
+    *,
+    body: str,
+    client_ref: str | None = None,
+    reply_to: int | None = None,
+    session: int | None = None,
+) -> Sent:
+    """Store a message; the same `client_ref` again gives the first one as it is now.
+
+    Raises NotFound, Forbidden, BadRequest, TooLarge, Conflict, Unavailable.
+    """
+    validated(SentBody, {"body": body})
+    lock_streams(project_stream(project_id))
+    writing_membership(author, project_id)
+    write = _write(author, client_ref, "send_message", project_id, body, reply_to)
+    if (again := _again(write)) is not None:
+        return again
+    replied = Message.objects.filter(pk=reply_to or 0, project_id=project_id)
+    if reply_to is not None and not replied.exists():
+        raise NotFound(f"reply_to: expected a message of the project, got {reply_to}")
+    message = Message(
+        project_id=project_id,
+        session=_session(project_id, session),
+        author=author,
+        body=body,
+        client_ref=client_ref,
+        reply_to_id=reply_to,
+    )
+    message.save()
+    return _done(write, message, created=True)
+
+
+def _own_message(actor: User, message_id: int) -> Message:
+    """The message, its stream locked; its author or an owner of the project may change it."""
+    project_id = Message.objects.filter(pk=message_id).values_list("project_id", flat=True).first()
+    if project_id is None:
+        raise NotFound("message: expected a message that you may see, got none by that id")
+    lock_streams(project_stream(project_id))
+    membership = writing_membership(actor, project_id)
+    message = Message.objects.select_related("author").get(pk=message_id)
+    if message.author_id != actor.pk and membership.role != Role.OWNER:
+        raise Forbidden("message: expected one of your own, got another person's")
+    return message
+
+
+@retried
+@transaction.atomic
+def edit_message(actor: User, message_id: int, *, body: str, client_ref: str | None = None) -> Sent:
+    """Replace the text of one's own message. Raises NotFound, Forbidden, Conflict, BadRequest."""
+    validated(SentBody, {"body": body})
+    message = _own_message(actor, message_id)
+    write = _write(actor, client_ref, "edit_message", message_id, body)
+    if (again := _again(write)) is not None:
+        return again
+    if message.author_id != actor.pk:
+        raise Forbidden("message: expected one of your own, got another person's")
+    if message.deleted_at is not None:
+        raise Conflict("message: expected one that is not deleted, got a deleted one")
+    if message.body != body:
+        message.body = body
+        message.edited_at = timezone.now()
+        message.save()
+    return _done(write, message, created=False)
+
+
+@retried
+@transaction.atomic
+def delete_message(actor: User, message_id: int, *, client_ref: str | None = None) -> Sent:
+    """Take a message's text away, for good. Deleting again changes nothing.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
+    message = _own_message(actor, message_id)
+    write = _write(actor, client_ref, "delete_message", message_id)
+    if (again := _again(write)) is not None:
+        return again
+    if message.deleted_at is None:
+        message.body = ""
+        message.deleted_at = timezone.now()
+        message.save()
+    return _done(write, message, created=False)

@@ -1,0 +1,18 @@
+"""Projects, people, messages and memories."""
+
+from django.apps import AppConfig
+
+
+class ChatConfig(AppConfig):
+    name = "chat"
+    verbose_name = "Projects and chat"
+
+    def ready(self) -> None:
+        from chat import commands, receivers  # noqa: F401 - registers and connects them
+        from chat.queries import access, snapshot
+        from realtime import registry
+        from realtime.protocol.streams import StreamKind
+
+        registry.register_reader_check(StreamKind.PROJECT, access.may_read_project)
+        registry.register_snapshot(StreamKind.PROJECT, snapshot.project_snapshot)
+        registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)

@@ -1,0 +1,122 @@
+"""One builder per event. The API, the snapshots and the events all show rows through these."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from chat.models import ChatSession, Membership, Memory, Message, Project, User
+from realtime.log.entries import EVERYONE, EventDraft
+from realtime.protocol.payloads.shape import wire_time
+from realtime.protocol.streams import user_stream
+
+
+def person(user: User) -> dict[str, Any]:
+    return {"id": user.pk, "name": user.display_name}
+
+
+def project(row: Project) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "description": row.description,
+        "created_at": wire_time(row.created_at),
+    }
+
+
+def member(row: Membership) -> dict[str, Any]:
+    return {"user": person(row.user), "role": row.role, "joined_at": wire_time(row.joined_at)}
+
+
+def message(row: Message) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "project": row.project_id,
+        "session": row.session_id,
+        "kind": row.kind,
+        "author": person(row.author) if row.author else None,
+        "body": row.body,
+        "client_ref": row.client_ref,
+        "reply_to": row.reply_to_id,
+        "created_at": wire_time(row.created_at),
+        "edited_at": wire_time(row.edited_at) if row.edited_at else None,
+        "deleted": row.deleted_at is not None,
+    }
+
+
+def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, Any]:
+    """`depends_on` where the caller has the ids at hand already."""
+    ids = (
+        depends_on if depends_on is not None else (d.depends_on_id for d in row.dependencies.all())
+    )
+    return {
+        "id": row.pk,
+        "project": row.project_id,
+        "kind": row.kind,
+        "title": row.title,
+        "body": row.body,
+        "importance": row.importance,
+        "pinned": row.pinned,
+        "reference": row.reference,
+        "depends_on": sorted(ids),
+        "expires_at": wire_time(row.expires_at) if row.expires_at else None,
+        "created_at": wire_time(row.created_at),
+        "updated_at": wire_time(row.updated_at),
+    }
+
+
+def message_saved(row: Message, *, created: bool) -> EventDraft:
+    """New, updated, or (when it was marked so) deleted, which blanks its text everywhere."""
+    if row.deleted_at is not None:
+        return message_deleted(row)
+    name = "new_message" if created else "message_updated"
+    return EventDraft(name, {"message": message(row)}, subject=row.subject)
+
+
+def message_deleted(row: Message) -> EventDraft:
+    from django.utils import timezone
+
+    data = {"message": row.pk, "deleted_at": wire_time(row.deleted_at or timezone.now())}
+    return EventDraft("message_deleted", data, redacts=row.subject)
+
+
+def message_read(reads: dict[int, int]) -> EventDraft:
+    return EventDraft("message_read", {"reads": {str(user): seq for user, seq in reads.items()}})
+
+
+def session_saved(row: ChatSession) -> EventDraft:
+    data = {"session": row.pk, "title": row.title, "closed": row.closed_at is not None}
+    return EventDraft("chat_status_update", data)
+
+
+def memory_saved(row: Memory, *, created: bool) -> EventDraft:
+    name = "memory_stored" if created else "memory_updated"
+    return EventDraft(name, {"memory": memory(row)})
+
+
+def memory_deleted(row: Memory) -> EventDraft:
+    return EventDraft("memory_deleted", {"memory": row.pk})
+
+
+def dependency_updated(memory_id: int, depends_on: Iterable[int]) -> EventDraft:
+    data = {"memory": memory_id, "depends_on": sorted(depends_on)}
+    return EventDraft("dependency_updated", data)
+
+
+def project_saved(row: Project, *, created: bool) -> EventDraft:
+    name = "project_created" if created else "project_updated"
+    return EventDraft(name, {"project": project(row)})
+
+
+def project_deleted(row: Project, *, ends: bool = False) -> EventDraft:
+    """`ends` in the project's own stream, where it ends every reader's subscription."""
+    data = {"project": row.pk}
+    return EventDraft("project_deleted", data, ends=EVERYONE if ends else None)
+
+
+def project_joined(row: Membership) -> EventDraft:
+    return EventDraft("project_joined", {"project": row.project_id, "member": member(row)})
+
+
+def project_left(row: Membership, *, ends: bool = False) -> EventDraft:
+    """`ends` in the project's own stream, where it ends the leaver's right to read."""
+    data = {"project": row.project_id, "user": person(row.user)}
+    return EventDraft("project_left", data, ends=user_stream(row.user_id) if ends else None)

@@ -1,0 +1,18 @@
+"""Rows of projects, their people, their messages and their memories."""
+
+from chat.models.memory import Memory, MemoryDependency
+from chat.models.message import ChatSession, Message, ReadCursor
+from chat.models.project import Membership, Project, Role
+from chat.models.user import User
+
+__all__ = [
+    "ChatSession",
+    "Membership",
+    "Memory",
+    "MemoryDependency",
+    "Message",
+    "Project",
+    "ReadCursor",
+    "Role",
+    "User",
+]

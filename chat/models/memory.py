@@ -1,0 +1,68 @@
+"""What a project remembers."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from chat.models.project import Project
+from realtime.log.logged import LoggedModel
+from realtime.protocol.streams import project_stream
+
+
+class MemoryKind(models.TextChoices):
+    FACT = "fact"
+    DECISION = "decision"
+    ISSUE = "issue"
+    TASK = "task"
+    NOTE = "note"
+
+
+class Memory(LoggedModel):
+    """`importance` is from 0 to 1; `reference` names where it came from, once per project."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memories")
+    kind = models.CharField(max_length=10, choices=MemoryKind.choices, default=MemoryKind.NOTE)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True, default="", max_length=16_000)
+    importance = models.FloatField(
+        default=0.5, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
+    )
+    pinned = models.BooleanField(default=False)
+    reference = models.CharField(max_length=200, null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "memories"
+        constraints = [
+            models.UniqueConstraint(fields=["project", "reference"], name="memory_reference")
+        ]
+        indexes = [models.Index(fields=["project", "-id"], name="memory_project_id")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def stream_names(self) -> list[str]:
+        return [project_stream(self.project_id)]
+
+
+class MemoryDependency(LoggedModel):
+    """`memory` rests on `depends_on`, of the same project."""
+
+    memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="dependencies")
+    depends_on = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="dependents")
+
+    class Meta:
+        verbose_name_plural = "memory dependencies"
+        constraints = [
+            models.UniqueConstraint(fields=["memory", "depends_on"], name="dependency_once"),
+            models.CheckConstraint(
+                condition=~models.Q(memory=models.F("depends_on")), name="dependency_not_itself"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.memory_id} depends on {self.depends_on_id}"
+
+    def stream_names(self) -> list[str]:
+        return [project_stream(self.memory.project_id)]

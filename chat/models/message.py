@@ -1,0 +1,92 @@
+"""What people and the AI say."""
+
+from django.conf import settings
+from django.db import models
+
+from chat.models.project import Project
+from realtime.log.logged import LoggedModel
+from realtime.protocol.streams import project_stream
+
+
+class ChatSession(LoggedModel):
+    """A conversation within a project; each project has one from the start."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
+    title = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "chat session"
+
+    def __str__(self) -> str:
+        return self.title
+
+    def stream_names(self) -> list[str]:
+        return [project_stream(self.project_id)]
+
+
+class MessageKind(models.TextChoices):
+    USER = "user"
+    AI = "ai"
+    SYSTEM = "system"
+
+
+class Message(LoggedModel):
+    """One message. A deleted one keeps its row, so that replies keep their place, and no text.
+
+    `client_ref` is the author's own reference: the same one again is the same message.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="messages")
+    session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=10, choices=MessageKind.choices, default=MessageKind.USER)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="messages",
+    )
+    body = models.TextField(blank=True)
+    client_ref = models.CharField(max_length=64, null=True, blank=True)
+    reply_to = models.ForeignKey(
+        "self", on_delete=models.RESTRICT, null=True, blank=True, related_name="replies"
+    )
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["author", "client_ref"], name="message_client_ref")
+        ]
+        indexes = [models.Index(fields=["project", "id"], name="message_project_id")]
+
+    def __str__(self) -> str:
+        return f"message {self.pk}"
+
+    def stream_names(self) -> list[str]:
+        return [project_stream(self.project_id)]
+
+    @property
+    def subject(self) -> str:
+        """How stored frames that hold this message's text name it."""
+        return f"message.{self.pk}"
+
+
+class ReadCursor(models.Model):
+    """How far a person has read a project's stream; moves forward only."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="read_cursors")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="read_cursors"
+    )
+    seq = models.BigIntegerField(default=0)
+    moved_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="read_cursor_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} has read {self.project_id} to {self.seq}"

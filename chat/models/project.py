@@ -1,0 +1,68 @@
+"""Projects and memberships."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from realtime.log.logged import LoggedModel
+from realtime.protocol.streams import project_stream, user_stream
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+class Project(LoggedModel):
+    """A room of people, messages and memories; its events stand in `project.<id>`."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="projects_created"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    members: Any = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="projects"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new project has its creator as owner and one conversation, in the same commit."""
+        creating = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if creating:
+                self.memberships.create(user=self.created_by, role=Role.OWNER)
+                self.sessions.create(title="General")
+
+    def stream_names(self) -> list[str]:
+        people = [user_stream(self.created_by_id)]
+        if not self.pk:  # not stored yet, so it has no stream of its own
+            return people
+        people += [user_stream(key) for key in self.memberships.values_list("user_id", flat=True)]
+        return [project_stream(self.pk), *people]
+
+
+class Membership(LoggedModel):
+    """A person's place in a project. Ends of membership stand in both streams."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    joined_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project} ({self.role})"
+
+    def stream_names(self) -> list[str]:
+        return [project_stream(self.project_id), user_stream(self.user_id)]

@@ -1,0 +1,67 @@
+"""People. Every person has a stream of their own, `user.<id>`."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models, transaction
+
+from realtime.log.locks import create_stream, lock_streams
+from realtime.log.logged import LoggedModel, LoggedQuerySet
+from realtime.protocol.streams import project_stream, user_stream
+from realtime.security.endings import publish_ending
+
+
+class UserQuerySet(LoggedQuerySet["User"]):
+    """Accounts end one by one: a bulk change could not tell whose sign-ins it ended."""
+
+    def update(self, **kwargs: Any) -> int:
+        if {"password", "is_active"} & kwargs.keys():
+            raise TypeError("expected User.save() for password and is_active, got a bulk update")
+        return models.QuerySet.update(self, **kwargs)
+
+
+class UserObjects(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Django's manager with our queryset; migrations have no use for it."""
+
+    use_in_migrations = False
+
+
+class User(LoggedModel, AbstractUser):
+    """Changing the password or deactivating the account ends every sign-in, in the same commit."""
+
+    objects: ClassVar[Any] = UserObjects()
+
+    class Meta(AbstractUser.Meta):
+        pass
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+    def stream_names(self) -> list[str]:
+        return [user_stream(self.pk)] if self.pk else []
+
+    def ending_stream_names(self) -> list[str]:
+        projects = self.memberships.values_list("project_id", flat=True)
+        return [*self.stream_names(), *(project_stream(key) for key in projects)]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            lock_streams(*self.stream_names())
+            before = self._stored_credentials(kwargs.get("update_fields"))
+            super().save(*args, **kwargs)
+            create_stream(user_stream(self.pk))
+            if before is not None and before != (self.password, self.is_active):
+                publish_ending(self.pk, user_stream(self.pk), "Your password or account changed.")
+
+    def _stored_credentials(self, written: Iterable[str] | None) -> tuple[str, bool] | None:
+        """(password, is_active) as stored, None for a new row or when neither is written."""
+        if self.pk is None or (
+            written is not None and not {"password", "is_active"} & set(written)
+        ):
+            return None
+        stored: tuple[str, bool] | None = (
+            User.objects.filter(pk=self.pk).values_list("password", "is_active").first()
+        )
+        return stored

@@ -1,0 +1,1 @@
+"""Reading: synchronous, no writes, the caller may hold a snapshot."""

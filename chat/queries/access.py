@@ -1,0 +1,48 @@
+"""Who may do what in a project."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from chat.models import Membership, Project, Role, User
+from realtime.protocol.errors import Forbidden, NotFound
+from realtime.protocol.streams import StreamName
+
+WRITERS = {Role.OWNER, Role.MEMBER}
+
+
+def may_read_project(user: Any, stream: StreamName) -> bool:
+    """The reader check of project streams."""
+    return Membership.objects.filter(project_id=stream.key or 0, user_id=user.pk).exists()
+
+
+def readable_projects(user: User) -> QuerySet[Project]:
+    return Project.objects.filter(memberships__user=user)
+
+
+def membership_of(user: User, project_id: int) -> Membership:
+    """Raises NotFound for strangers too: they may not know that the project exists."""
+    found = (
+        Membership.objects.select_related("user", "project")
+        .filter(project_id=project_id, user_id=user.pk)
+        .first()
+    )
+    if found is None:
+        raise NotFound("expected a project that you are a member of, got none by that id")
+    return found
+
+
+def writing_membership(user: User, project_id: int) -> Membership:
+    """Raises NotFound, Forbidden (viewers read only)."""
+    found = membership_of(user, project_id)
+    if found.role not in WRITERS:
+        raise Forbidden(f"expected the role owner or member, got {found.role}")
+    return found
+
+
+def owning_membership(user: User, project_id: int) -> Membership:
+    """Raises NotFound, Forbidden."""
+    found = membership_of(user, project_id)
+    if found.role != Role.OWNER:
+        raise Forbidden(f"expected the role owner, got {found.role}")
+    return found

@@ -1,0 +1,43 @@
+"""A stream's present state, for a client that starts fresh; runs inside the head's snapshot."""
+
+from typing import Any
+
+from chat import events
+from chat.models import Membership, Memory, Project, ReadCursor
+from realtime.protocol.streams import StreamName
+
+RECENT_MESSAGES = 50
+RECENT_MEMORIES = 50
+
+
+def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
+    """`{project, role, people, messages, reads, memories}`; lists ascend by id."""
+    row = Project.objects.get(pk=stream.key or 0)
+    people = list(row.memberships.select_related("user").order_by("pk"))
+    messages = row.messages.select_related("author").order_by("-pk")[:RECENT_MESSAGES]
+    return {
+        "project": events.project(row),
+        "role": next((p.role for p in people if p.user_id == user.pk), None),
+        "people": [events.member(person) for person in people],
+        "messages": [events.message(message) for message in reversed(messages)],
+        "reads": {
+            str(key): seq
+            for key, seq in ReadCursor.objects.filter(project=row).values_list("user_id", "seq")
+        },
+        "memories": [events.memory(memory) for memory in _memories(row)],
+    }
+
+
+def _memories(row: Project) -> list[Memory]:
+    """All pinned ones (as many as there are recent ones at most) and the newest."""
+    every = row.memories.prefetch_related("dependencies")
+    pinned = every.filter(pinned=True).order_by("-pk")[:RECENT_MEMORIES]
+    recent = every.order_by("-pk")[:RECENT_MEMORIES]
+    found = {memory.pk: memory for memory in (*pinned, *recent)}
+    return [found[key] for key in sorted(found)]
+
+
+def user_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
+    """`{projects: [{..., role}]}`: what `user.<id>` tells of."""
+    rows = Membership.objects.select_related("project").filter(user=user).order_by("project_id")
+    return {"projects": [{**events.project(row.project), "role": row.role} for row in rows]}

@@ -1,0 +1,129 @@
+"""The one typed settings object, read from the environment and from `.env`.
+
+Owns every variable that steers the project: its type, default, unit and what a wrong value is told.
+Must not import Django: `manage.py` reads it before Django is set up.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
+
+
+class EnvironmentInvalid(ValueError):
+    """A variable of the environment has a value that the project cannot start with."""
+
+
+def _setting(default: Any, expected: str, **limits: Any) -> Any:
+    """A field whose description is the sentence that a wrong value is answered with."""
+    return Field(default, description=expected, **limits)
+
+
+class Environment(BaseSettings):
+    """Every variable, lower-case; `.env.example` documents them with units and defaults."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    debug: bool = _setting(True, "true or false")
+    secret_key: str | None = _setting(None, "at least 32 characters", min_length=32)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = _setting(
+        ("localhost", "127.0.0.1", "[::1]"), "host names separated by commas"
+    )
+    host: str = _setting("127.0.0.1", "an address to listen on", min_length=1)
+    data_dir: Path = _setting(Path(".data"), "a folder")
+    database_url: str | None = _setting(
+        None,
+        "postgres://USER@HOST:PORT/NAME or sqlite:///FILE",
+        pattern=r"^(postgres(ql)?|sqlite)://",
+    )
+    database_failover: Literal["detect", "lossless"] = _setting("detect", "detect or lossless")
+    redis_url: str | None = _setting(
+        None,
+        "redis://, rediss:// or unix:// addresses separated by commas, or memory://",
+        pattern=r"^(memory://$|(rediss?|unix)://)",
+    )
+
+    websocket_enabled: bool = _setting(True, "true or false")
+    websocket_port: int = _setting(8000, "a port from 1 to 65535", ge=1, le=65535)
+    websocket_cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "origins such as https://app.example.org separated by commas"
+    )
+    websocket_heartbeat_interval: float = _setting(25.0, "seconds from 0.1 to 300", ge=0.1, le=300)
+    websocket_connection_timeout: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
+    websocket_max_connections: int = _setting(10_000, "a number from 1 to 1000000", ge=1, le=10**6)
+    websocket_max_message_bytes: int = _setting(
+        65_536, "bytes from 1024 to 1048576", ge=1024, le=2**20
+    )
+    drain_window: float = _setting(10.0, "seconds from 0 to 600", ge=0, le=600)
+
+    realtime_status_updates: bool = _setting(True, "true or false")
+    realtime_memory_updates: bool = _setting(True, "true or false")
+    realtime_chat_broadcasting: bool = _setting(True, "true or false")
+
+    @field_validator("allowed_hosts", "websocket_cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("websocket_cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(origin)
+        return tuple(origin.lower() for origin in value)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value if value.is_absolute() else ROOT / value
+
+    @model_validator(mode="after")
+    def _secret_outside_debug(self) -> "Environment":
+        if not self.debug and self.secret_key is None:
+            raise ValueError(
+                "SECRET_KEY: expected at least 32 characters when DEBUG is off, got none"
+            )
+        return self
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for found in error.errors(include_url=False):
+        if not found["loc"]:
+            lines.append(str(found["ctx"]["error"]) if "ctx" in found else found["msg"])
+            continue
+        name = str(found["loc"][0])
+        expected = Environment.model_fields[name].description
+        # A secret is never printed, not even a wrong one.
+        got = (
+            f"{len(str(found['input']))} characters"
+            if name == "secret_key"
+            else repr(found["input"])
+        )
+        lines.append(f"{name.upper()}: expected {expected}, got {got}")
+    return "\n".join(lines)
+
+
+def read_environment() -> Environment:
+    """Read the environment afresh. Raises EnvironmentInvalid naming each wrong variable."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        raise EnvironmentInvalid(_explain(error)) from error
+
+
+@lru_cache(maxsize=1)
+def load_environment() -> Environment:
+    """The process's environment, read once."""
+    return read_environment()

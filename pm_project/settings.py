@@ -1,0 +1,194 @@
+"""Django settings, all of them derived from the typed environment (`environment.py`)."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import dj_database_url
+
+from pm_project.environment import ROOT, load_environment
+
+PM = load_environment()
+BASE_DIR = ROOT
+PM.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _stored_secret() -> str:
+    """The data folder's own secret: sessions survive a restart without any set-up."""
+    path = PM.data_dir / "secret_key"
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def _database() -> dict[str, Any]:
+    url = PM.database_url or f"sqlite:///{PM.data_dir / 'db.sqlite3'}"
+    # CONN_MAX_AGE stays 0: on PostgreSQL closing returns the connection to psycopg's pool.
+    config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=0))
+    if config["ENGINE"].endswith("sqlite3"):
+        config["ENGINE"] = "realtime.backends.sqlite3"
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            # FULL: clients keep committed seqs, so a power cut must not take one back.
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+            ),
+        }
+        # A file, not :memory:, because the tests use several threads and processes.
+        config["TEST"] = {
+            "NAME": str(Path(tempfile.gettempdir()) / f"pm-test-{os.getpid()}.sqlite3")
+        }
+    else:
+        config["ENGINE"] = "realtime.backends.postgresql"
+        config["OPTIONS"] = {
+            **config.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
+            "options": "-c lock_timeout=2000",
+        }
+    return config
+
+
+def _redis_hosts() -> list[dict[str, Any]]:
+    from realtime.embedded.valkey import socket_path
+
+    urls = (
+        PM.redis_url.split(",")
+        if PM.redis_url
+        else [f"unix://{quote(str(socket_path(PM.data_dir)))}"]
+    )
+    # redis-py 8 would otherwise cap the pool at 100 and time sockets out under channels_redis.
+    return [
+        {
+            "address": url.strip(),
+            "socket_connect_timeout": 1,
+            "socket_timeout": 5,
+            "health_check_interval": 10,
+            "max_connections": 1000,
+        }
+        for url in urls
+    ]
+
+
+SECRET_KEY = PM.secret_key or _stored_secret()
+DEBUG = PM.debug
+ALLOWED_HOSTS = list(PM.allowed_hosts)
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "realtime",
+    "chat",
+    "status",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pm_project.security.ContentSecurityPolicyMiddleware",
+]
+ROOT_URLCONF = "pm_project.urls"
+ASGI_APPLICATION = "pm_project.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    if PM.redis_url == "memory://"
+    else {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            "hosts": _redis_hosts(),
+            # Two installations on one Redis must not hear each other.
+            "prefix": "pm" + hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8],
+        },
+    }
+}
+
+AUTH_USER_MODEL = "chat.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = PM.data_dir / "static"
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "realtime.api.authentication.ApiKeyAuthentication",
+        "realtime.api.authentication.SessionTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "realtime.api.problems.problem_response",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "AI project manager, real-time module",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.channels.server": {"level": "WARNING"},
+    },
+}

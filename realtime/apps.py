@@ -1,0 +1,32 @@
+"""The core's place in Django."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import transaction
+from django.db.models.signals import post_migrate
+
+
+def ensure_first_rows(using: str, **_: Any) -> None:
+    """The installation and the two single streams: after each migrate, so that a flushed
+    database (as tests leave it) has them again."""
+    from realtime.log.locks import create_stream
+    from realtime.models import Installation
+    from realtime.protocol.streams import STATUS_STREAM, SYSTEM_STREAM
+
+    with transaction.atomic(using=using):
+        Installation.objects.get_or_create(pk=1)
+        create_stream(STATUS_STREAM)
+        create_stream(SYSTEM_STREAM)
+
+
+class RealtimeConfig(AppConfig):
+    name = "realtime"
+    verbose_name = "Real time"
+
+    def ready(self) -> None:
+        from realtime import checks  # noqa: F401 - registers the system checks
+        from realtime.security import endings  # noqa: F401 - connects the signal receivers
+        from realtime.sockets import basics, subscribing  # noqa: F401 - registers their commands
+
+        post_migrate.connect(ensure_first_rows, sender=self)

@@ -1,0 +1,41 @@
+"""Django's PostgreSQL backend, which notices that the server behind it is another one.
+
+A promoted standby reuses the seqs of the tail that it never got. Its system identifier or its
+timeline differs, so each new connection compares them with what the installation row holds and
+changes the epoch, by one conditional UPDATE, before anything is written through it.
+`DATABASE_FAILOVER=lossless` turns this off, for synchronous standbys that lose nothing.
+"""
+
+from typing import Any
+from weakref import WeakSet
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+
+# The timeline is read from the WAL's present file name: the control file lags behind a promotion.
+_FINGERPRINT = """
+    SELECT (SELECT system_identifier FROM pg_control_system())::text
+        || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+    WHERE to_regclass('realtime_installation') IS NOT NULL AND NOT pg_is_in_recovery()
+"""
+_NOTICE = """
+    UPDATE realtime_installation
+    SET epoch = CASE WHEN fingerprint = '' THEN epoch ELSE substr(md5(random()::text), 1, 6) END,
+        fingerprint = %s
+    WHERE id = 1 AND fingerprint <> %s
+"""
+
+_checked: WeakSet[Any] = WeakSet()  # the server's connections that have been compared already
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def _configure_connection(self, connection: Any) -> bool:
+        configured: bool = super()._configure_connection(connection)  # type: ignore[misc]
+        if settings.PM.database_failover == "lossless" or connection in _checked:
+            return configured
+        with connection.cursor() as cursor:
+            found = cursor.execute(_FINGERPRINT).fetchone()
+            if found is not None:
+                cursor.execute(_NOTICE, [found[0], found[0]])
+        _checked.add(connection)
+        return configured

@@ -1,0 +1,63 @@
+"""Django's SQLite backend, with writers of one process taking turns.
+
+SQLite's own waiting is a poll with growing sleeps: of several waiting writers an unlucky one waits
+far longer than its turn. A lock of the process hands over at once; other processes still wait by
+`timeout`.
+"""
+
+import threading
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+_turn = threading.Lock()
+TURN_TIMEOUT_S = 20.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """`begin_deferred_next` makes the next transaction a reading one, which takes no turn."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deferred_next = False
+        self._has_turn = False
+
+    def begin_deferred_next(self) -> None:
+        self._deferred_next = True
+
+    def _start_transaction_under_autocommit(self) -> None:
+        if self._deferred_next:
+            self._deferred_next = False
+            self.cursor().execute("BEGIN DEFERRED")
+            return
+        if not _turn.acquire(timeout=TURN_TIMEOUT_S):
+            raise OperationalError(f"expected a turn to write within {TURN_TIMEOUT_S:.0f} s")
+        self._has_turn = True
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _end_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            _turn.release()
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]
+        # After a failed commit Django rolls back, and the turn ends there.
+        self._end_turn()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]
+        finally:
+            self._end_turn()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]
+        finally:
+            self._end_turn()

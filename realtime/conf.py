@@ -1,0 +1,30 @@
+"""What the real-time core reads of the project's settings object (`settings.PM`)."""
+
+from pathlib import Path
+from typing import Protocol, cast
+
+from django.conf import settings
+
+
+class Options(Protocol):
+    """The attributes used here; units and defaults stand in `.env.example`."""
+
+    debug: bool
+    data_dir: Path
+    redis_url: str | None
+    database_failover: str
+    websocket_enabled: bool
+    websocket_port: int
+    websocket_cors_origins: tuple[str, ...]
+    websocket_heartbeat_interval: float
+    websocket_connection_timeout: float
+    websocket_max_connections: int
+    websocket_max_message_bytes: int
+    drain_window: float
+    realtime_status_updates: bool
+    realtime_memory_updates: bool
+    realtime_chat_broadcasting: bool
+
+
+def options() -> Options:
+    return cast("Options", settings.PM)

@@ -1,0 +1,110 @@
+"""Locks of streams: taken sorted, before any row is written, held until commit.
+
+The row lock on a stream is what makes commit order seq order. Row-then-stream deadlocks even with
+one stream, and so do two streams in two orders; hence one sorted call per action.
+On SQLite the IMMEDIATE transaction is the lock, and only the bookkeeping remains.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from realtime.models.stream import Stream
+from realtime.protocol.errors import RealtimeError
+
+
+class OutsideTransaction(RealtimeError):
+    """A writer's own fault: the log is only written inside `transaction.atomic()`."""
+
+
+class LockOrder(RealtimeError):
+    """A writer's own fault: streams must be locked together, in one sorted `lock_streams`."""
+
+
+class _Held:
+    """A marker among the commit hooks: it lives exactly as long as the lock that it stands for.
+
+    A rolled back savepoint drops the hooks registered in it just as it drops its locks, and
+    commit and rollback drop both; no other record of ours could follow that so closely.
+    """
+
+    __slots__ = ("block", "name")
+
+    def __init__(self, name: str, block: int) -> None:
+        self.name = name
+        self.block = block
+
+    def __call__(self) -> None:
+        """Nothing is left to do at commit."""
+
+
+def _outermost_block() -> int:
+    """The identity of the transaction; a test case's own wrapper does not count as one."""
+    blocks: list[Any] = connection.atomic_blocks
+    for block in blocks:
+        if not getattr(block, "_from_testcase", False):
+            return id(block)
+    return 0
+
+
+def require_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise OutsideTransaction("expected to run inside transaction.atomic(), got autocommit")
+
+
+def held_streams() -> list[str]:
+    """Names of the streams locked by the current transaction, in the order of locking."""
+    block = _outermost_block()
+    return [
+        hook.name
+        for _, hook, *_ in connection.run_on_commit
+        if isinstance(hook, _Held) and hook.block == block
+    ]
+
+
+def note_held(name: str) -> None:
+    """Record a lock taken by other means: a row just created or just updated."""
+    transaction.on_commit(_Held(name, _outermost_block()))
+
+
+def check_order(names: Iterable[str], held: list[str]) -> None:
+    """In tests and in development, refuse an order that could deadlock another writer."""
+    first = min(names, default=None)
+    if settings.DEBUG and held and first is not None and first < max(held):
+        raise LockOrder(f"expected {first} to be locked before {max(held)}; lock both in one call")
+
+
+def lock_streams(*names: str) -> None:
+    """Lock the streams, sorted, until the transaction ends; those held already are skipped.
+
+    Raises OutsideTransaction, LockOrder (in development). A stream that does not exist is
+    skipped: publishing to it says so.
+    """
+    require_transaction()
+    held = held_streams()
+    wanted = sorted(set(names) - set(held))
+    if not wanted:
+        return
+    check_order(wanted, held)
+    if connection.features.has_select_for_update:
+        # ORDER BY below FOR UPDATE: rows are locked in the order in which they are returned.
+        list(
+            Stream.objects.select_for_update()
+            .filter(name__in=wanted)
+            .order_by("name")
+            .values_list("pk", flat=True)
+        )
+    for name in wanted:
+        note_held(name)
+
+
+def create_stream(name: str) -> Stream:
+    """The stream's row, made in the transaction of its project or user."""
+    require_transaction()
+    stream, created = Stream.objects.get_or_create(name=name)
+    if created:
+        # Nobody else can see the row yet, so its place in the order of locks does not matter.
+        note_held(name)
+    return stream

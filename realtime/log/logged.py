@@ -1,0 +1,134 @@
+"""The base of models whose changes are events.
+
+`save()` and `delete()` run in one transaction with the receivers of their signals, and lock the
+streams of the row first. Without it Django sends `post_save` after the row's own commit, and row
+and event would be two transactions.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+from django.db import models, transaction
+from django.db.models.signals import post_save
+
+from realtime.log.locks import lock_streams
+from realtime.log.writing import publishing_together
+from realtime.protocol.errors import RealtimeError
+
+Row = TypeVar("Row", bound="LoggedModel")
+
+
+class SilentWrite(RealtimeError):
+    """A writer's own fault: this way of writing could not tell anyone what it changed."""
+
+
+class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
+    """Bulk writes that lock, write and announce; those that cannot name their rows are refused."""
+
+    def _locked(self, *, deleting: bool = False) -> list[Row]:
+        """The rows, read under the locks of their streams (which are found first, unlocked)."""
+        rows: list[Row] = list(self.all())
+        lock_streams(
+            *{
+                name
+                for row in rows
+                for name in (row.ending_stream_names() if deleting else row.stream_names())
+            }
+        )
+        fresh = self.model._default_manager.filter(pk__in=[row.pk for row in rows])  # noqa: SLF001
+        return cast("list[Row]", list(fresh.select_for_update().order_by("pk")))
+
+    def _announce(self, rows: Iterable[Row], *, created: bool) -> None:
+        with publishing_together():
+            for row in rows:
+                post_save.send(
+                    sender=self.model,
+                    instance=row,
+                    created=created,
+                    update_fields=None,
+                    raw=False,
+                    using=self.db,
+                )
+
+    def update(self, **kwargs: Any) -> int:
+        with transaction.atomic():
+            rows = self._locked()
+            keys = [row.pk for row in rows]
+            plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
+            count = plain.filter(pk__in=keys).update(**kwargs)
+            self._announce(plain.filter(pk__in=keys).order_by("pk"), created=False)
+        return count
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            # Django collects the rows and sends post_delete for each: the receivers announce.
+            self._locked(deleting=True)
+            with publishing_together():
+                return super().delete()
+
+    def bulk_create(self, objs: Iterable[Row], *args: Any, **kwargs: Any) -> list[Row]:
+        rows = list(objs)
+        if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
+            raise SilentWrite(
+                "bulk_create: expected no ignore_conflicts or update_conflicts, because which "
+                "rows were written is then unknown; save the rows one by one"
+            )
+        with transaction.atomic():
+            lock_streams(*{name for row in rows for name in row.stream_names()})
+            made = super().bulk_create(rows, *args, **kwargs)
+            self._announce(made, created=True)
+        return made
+
+    def bulk_update(
+        self, objs: Iterable[Row], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        rows = list(objs)
+        with transaction.atomic():
+            lock_streams(*{name for row in rows for name in row.stream_names()})
+            plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
+            count = plain.bulk_update(rows, fields, batch_size)
+            self._announce(plain.filter(pk__in=[row.pk for row in rows]), created=False)
+        return count
+
+    def _raw_delete(self, using: str | None) -> Any:
+        # Collector.delete() calls this for rows that nobody listens to; ours always have listeners.
+        raise SilentWrite(f"{self.model.__name__}: expected delete(), got a raw delete")
+
+
+class LoggedModel(models.Model):
+    """Give `stream_names`; connect receivers that publish; everything else follows."""
+
+    objects: ClassVar[Any] = LoggedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def stream_names(self) -> Sequence[str]:
+        """The streams that a change of this row appears in, as far as they exist already."""
+        raise TypeError(f"{type(self).__name__}: expected stream_names() to be given, got none")
+
+    def ending_stream_names(self) -> Sequence[str]:
+        """The streams that deleting this row, and what goes down with it, appears in."""
+        return self.stream_names()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            lock_streams(*self.stream_names())
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            lock_streams(*self.ending_stream_names())
+            with publishing_together():
+                return super().delete(*args, **kwargs)
+
+    def as_stored(self, update_fields: Iterable[str] | None) -> Self:
+        """This row, or a fresh reading of it when memory may differ from the table:
+        after a partial save, or where a field was given as an expression."""
+        partial = update_fields is not None
+        if partial or any(
+            hasattr(self.__dict__.get(field.attname), "resolve_expression")
+            for field in self._meta.concrete_fields
+        ):
+            return type(self)._base_manager.get(pk=self.pk)  # noqa: SLF001
+        return self

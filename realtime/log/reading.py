@@ -1,0 +1,87 @@
+"""Reading the log. Every function runs in a database thread; none of them writes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+
+from realtime.log.entries import Entry
+from realtime.models import Event, Installation, Stream
+from realtime.protocol.errors import NotFound
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream's row as read; `epoch` is the one that clients see."""
+
+    id: int
+    name: str
+    epoch: str
+    head: int
+    floor: int
+
+
+def _states() -> "Iterable[tuple[int, str, str, int, int]]":
+    epoch = Installation.objects.filter(pk=1).values("epoch")[:1]
+    return Stream.objects.annotate(full_epoch=Concat(Value(""), epoch, F("epoch"))).values_list(
+        "id", "name", "full_epoch", "head", "floor"
+    )
+
+
+def stream_state(name: str) -> StreamState:
+    """Raises NotFound."""
+    row = _states().filter(name=name).first()  # type: ignore[attr-defined]
+    if row is None:
+        raise NotFound(f"expected an existing stream, got {name!r}")
+    return StreamState(*row)
+
+
+def stream_states(ids: Iterable[int]) -> list[StreamState]:
+    """The present heads of many streams, in one query by id."""
+    return [StreamState(*row) for row in _states().filter(id__in=list(ids))]  # type: ignore[attr-defined]
+
+
+_COLUMNS = ("seq", "frame", "type", "ends", "blanks")
+
+
+def _entries(rows: Iterable[tuple[int, bytes, str, str | None, int | None]]) -> list[Entry]:
+    return [Entry(seq, bytes(frame), *rest) for seq, frame, *rest in rows]  # type: ignore[arg-type]
+
+
+def entries_after(
+    stream_id: int, seq: int, *, limit: int = PAGE_EVENTS, max_bytes: int = PAGE_BYTES
+) -> list[Entry]:
+    """The events that follow `seq`, ascending: at most `limit`, and at most `max_bytes` after
+    the first (so that a page is never empty while there is more)."""
+    rows = (
+        Event.objects.filter(stream_id=stream_id, seq__gt=seq)
+        .order_by("seq")
+        .values_list(*_COLUMNS)[:limit]
+    )
+    page: list[Entry] = []
+    size = 0
+    for entry in _entries(rows):
+        size += len(entry.frame or b"")
+        if page and size > max_bytes:
+            break
+        page.append(entry)
+    return page
+
+
+def entries_before(stream_id: int, before: int, *, limit: int) -> Sequence[Entry]:
+    """The `limit` newest events below `before`, ascending."""
+    rows = (
+        Event.objects.filter(stream_id=stream_id, seq__lt=before)
+        .order_by("-seq")
+        .values_list(*_COLUMNS)[:limit]
+    )
+    return _entries(rows)[::-1]
+
+
+def newest_entries(stream_id: int, head: int, *, limit: int) -> list[Entry]:
+    """The newest `limit` events up to `head`, ascending; they fill a hub's ring."""
+    return list(entries_before(stream_id, head + 1, limit=limit))

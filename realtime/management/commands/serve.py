@@ -1,0 +1,113 @@
+"""`manage.py serve`: the project's server, its workers and its embedded Valkey, as one."""
+
+import argparse
+import signal
+from contextlib import ExitStack
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from uvicorn import Config
+
+from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
+from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
+from realtime.server.server import Plan
+from realtime.server.supervisor import run
+
+_MAX_WORKERS = 128
+# Requests in flight and long polls get this long once the sockets are drained.
+_REQUESTS_TIMEOUT_S = 5
+
+
+def _worker_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 1 to {_MAX_WORKERS}, got {text!r}"
+        )
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:  # noqa: PLR2004 - the highest port
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _exit_orderly(number: int, frame: FrameType | None) -> None:
+    """A stop before or after serving: unwind, so that `finally` blocks and exit handlers run."""
+    del number, frame
+    raise SystemExit(0)
+
+
+class Command(BaseCommand):
+    """Serve until SIGTERM or Ctrl-C; exits 0 after a planned stop."""
+
+    help = "Serve HTTP and WebSocket clients. Ctrl-C or SIGTERM stops it; a second one hurries."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The options; their defaults come from the environment."""
+        parser.add_argument("--host", default=settings.PM.host, help="address to listen on")
+        parser.add_argument(
+            "--port", type=_port, default=settings.PM.websocket_port, help="0 takes a free one"
+        )
+        parser.add_argument("--workers", type=_worker_count, default=1, help="serving processes")
+        parser.add_argument(
+            "--skip-embedded",
+            action="store_true",
+            help="start no Valkey, although REDIS_URL is not set: somebody else keeps it",
+        )
+
+    def handle(self, **options: Any) -> None:
+        """Listen, start the embedded server, serve."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _exit_orderly)
+        embedded = settings.PM.redis_url is None and not options["skip_embedded"]
+        with ExitStack() as stack:
+            try:
+                listener = stack.enter_context(open_listener(options["host"], options["port"]))
+                if embedded:
+                    valkey = EmbeddedValkey(settings.PM.data_dir)
+                    stack.callback(valkey.close)
+                    valkey.ensure()
+            except (ListenError, EmbeddedValkeyError) as error:
+                raise CommandError(str(error)) from error
+            address, workers = address_of(listener), options["workers"]
+            noun = "worker" if workers == 1 else "workers"
+            plan = Plan(
+                _config(workers),
+                settings.PM.drain_window,
+                prepare=partial(guard_folder, settings.PM.data_dir) if embedded else None,
+            )
+            status = run(
+                plan,
+                listener,
+                lambda: print(f"Listening on {address} ({workers} {noun})", flush=True),
+            )
+        if status:
+            raise SystemExit(status)
+
+
+def _config(workers: int) -> Config:
+    environment = settings.PM
+    return Config(
+        "pm_project.asgi:application",
+        workers=workers,
+        backlog=BACKLOG,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        # The liveness check of plain ASGI sockets; above the size the protocol answers 1009.
+        ws_ping_interval=environment.websocket_heartbeat_interval,
+        ws_ping_timeout=environment.websocket_connection_timeout,
+        ws_max_size=environment.websocket_max_message_bytes,
+        lifespan="on",
+        timeout_graceful_shutdown=_REQUESTS_TIMEOUT_S,
+        # Django's LOGGING is in force; uvicorn adds only its warnings to it.
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )

@@ -1,0 +1,9 @@
+"""The rows that the core owns."""
+
+from realtime.models.api_key import ApiKey
+from realtime.models.client_ref import ClientRef
+from realtime.models.event import Event
+from realtime.models.installation import Installation
+from realtime.models.stream import Stream
+
+__all__ = ["ApiKey", "ClientRef", "Event", "Installation", "Stream"]

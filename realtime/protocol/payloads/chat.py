@@ -1,0 +1,63 @@
+"""Messages and what happens to them."""
+
+from typing import Literal
+
+from realtime.protocol.payloads.shape import Body, ClientRef, Id, Moment, Person, Seq, Shape, Text
+
+
+class Message(Shape):
+    """A message, whole. A deleted one keeps its place with an empty body."""
+
+    id: Id
+    project: Id
+    session: Id
+    kind: Literal["user", "ai", "system"]
+    author: Person | None
+    body: Text
+    client_ref: ClientRef | None
+    reply_to: Id | None
+    created_at: Moment
+    edited_at: Moment | None
+    deleted: bool
+
+
+class MessageChanged(Shape):
+    message: Message
+
+
+class MessageDeleted(Shape):
+    """`message` is the id: its text is gone from here and from every earlier event."""
+
+    message: Id
+    deleted_at: Moment
+
+
+class MessageProcessed(Shape):
+    message: Id
+    run: Id | None = None
+
+
+class MessageRead(Shape):
+    """Read cursors that moved: the highest seq that each person (by id, as text) has read."""
+
+    reads: dict[str, Seq]
+
+
+class ChatStatus(Shape):
+    session: Id
+    title: str
+    closed: bool
+
+
+class Typing(Shape):
+    user: Person
+
+
+class TypingList(Shape):
+    users: list[Person]
+
+
+class SentBody(Shape):
+    """Only for validation of what a client writes."""
+
+    body: Body

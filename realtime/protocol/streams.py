@@ -1,0 +1,52 @@
+"""Names of streams: `project.<id>`, `user.<id>`, `system`, `status`."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from realtime.protocol.errors import BadRequest
+
+
+class StreamKind(StrEnum):
+    PROJECT = "project"
+    USER = "user"
+    SYSTEM = "system"
+    STATUS = "status"
+
+
+_NAME = re.compile(r"(?:(project|user)\.([1-9][0-9]{0,17})|(system|status))")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamName:
+    """A parsed name; `key` is the project's or the user's id, None for the two single streams."""
+
+    kind: StreamKind
+    key: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "StreamName":
+        """Raises BadRequest when the text names no possible stream."""
+        match = _NAME.fullmatch(text)
+        if match is None:
+            raise BadRequest(
+                f"stream: expected project.<id>, user.<id>, system or status, got {text[:60]!r}"
+            )
+        if match[3]:
+            return cls(StreamKind(match[3]), None)
+        return cls(StreamKind(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return self.kind.value if self.key is None else f"{self.kind.value}.{self.key}"
+
+
+def project_stream(project_id: int) -> str:
+    return f"project.{project_id}"
+
+
+def user_stream(user_id: int) -> str:
+    return f"user.{user_id}"
+
+
+SYSTEM_STREAM = "system"
+STATUS_STREAM = "status"

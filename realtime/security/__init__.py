@@ -1,0 +1,1 @@
+"""Who a connection or a request belongs to, and when that ends."""

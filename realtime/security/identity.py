@@ -1,0 +1,125 @@
+"""From credentials to an identity. Synchronous: runs in a database thread.
+
+Three ways in: the session cookie, `Api-Key <key>` and `Bearer <session token>`; a session token is
+the key of a signed-in session, given out by `POST /api/sessions/`.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+from django.utils import timezone
+
+from realtime.database import snapshot
+from realtime.log.reading import stream_state
+from realtime.models import ApiKey
+from realtime.models.api_key import KEY_PREFIX, key_digest
+from realtime.protocol.errors import Unauthorized
+from realtime.protocol.streams import user_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A signed-in user and the credential that says so; `credential` appears in `Event.ends`."""
+
+    user: Any
+    credential: str
+    expires_at: datetime | None
+
+    @property
+    def user_id(self) -> int:
+        return int(self.user.pk)
+
+    @property
+    def name(self) -> str:
+        return str(self.user.get_full_name() or self.user.get_username())
+
+
+def session_credential(session_key: str) -> str:
+    """Names a session in the log without giving the session away."""
+    return f"session.{hashlib.sha256(session_key.encode()).hexdigest()[:32]}"
+
+
+def session_store(session_key: str | None) -> SessionBase:
+    store: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return store
+
+
+def identity_of_session(session_key: str) -> Identity:
+    """Raises Unauthorized when nobody is signed in by that session."""
+    request = HttpRequest()
+    request.session = session_store(session_key)
+    user = get_user(request)
+    if not user.is_authenticated or request.session.session_key is None:
+        raise Unauthorized("expected a signed-in session, got one that is unknown or has ended")
+    return Identity(user, session_credential(session_key), request.session.get_expiry_date())
+
+
+def identity_of_key(text: str) -> Identity:
+    """Raises Unauthorized."""
+    key = ApiKey.objects.select_related("user").filter(digest=key_digest(text)).first()
+    if key is None or not key.valid or not key.user.is_active:
+        raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
+    return Identity(key.user, key.credential, key.expires_at)
+
+
+def identity_of_header(authorization: str) -> Identity:
+    """`Api-Key <key>` or `Bearer <session token>`. Raises Unauthorized."""
+    scheme, _, value = authorization.strip().partition(" ")
+    value = value.strip()
+    if scheme.lower() == "api-key" and value:
+        return identity_of_key(value)
+    if scheme.lower() == "bearer" and value:
+        return identity_of_session(value)
+    raise Unauthorized(
+        "authorization: expected 'Api-Key <key>' or 'Bearer <token>', got another scheme"
+    )
+
+
+def identity_of_token(token: str) -> Identity:
+    """An API key is known by its prefix; anything else is a session token. Raises Unauthorized."""
+    return identity_of_key(token) if token.startswith(KEY_PREFIX) else identity_of_session(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """An identity as of seq `at` of the user's own stream: endings above it are yet to be seen."""
+
+    identity: Identity
+    at: int
+
+
+def authenticated_by(read: Callable[[str], Identity], credential: str) -> Authenticated:
+    """The identity and the head of its user's stream, read in one snapshot.
+
+    Raises Unauthorized, NotFound.
+    """
+    with snapshot():
+        identity = read(credential)
+        return Authenticated(identity, stream_state(user_stream(identity.user_id)).head)
+
+
+def sign_in(user: Any, age_s: int) -> tuple[str, datetime]:
+    """A new session for a program: its token and its end. The caller has checked the password."""
+    from django.contrib.auth import login
+
+    request = HttpRequest()
+    request.session = session_store(None)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session.set_expiry(age_s)
+    request.session.save()
+    key = request.session.session_key
+    if key is None:
+        raise Unauthorized("expected the session to be stored, got none")
+    return key, request.session.get_expiry_date()
+
+
+def still_valid(identity: Identity) -> bool:
+    return identity.expires_at is None or identity.expires_at > timezone.now()
