@@ -1,0 +1,175 @@
+"""The hub: which streams are open in this process, and what reaches them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from realtime import publisher
+from realtime.hub.reading import LogReader
+from realtime.hub.relay import Relay
+from realtime.hub.stream import HubStream
+from realtime.log.entries import Entry
+from realtime.protocol.errors import RealtimeError
+
+KEEP_OPEN_S = 60.0
+CHECK_EVERY_S = 4.0
+POLL_EVERY_S = 0.5
+# SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
+CHECKS_AFTER_JOINING_S = (0.2, 1.0)
+
+logger = logging.getLogger(__name__)
+
+
+class Hub:
+    """Made and used in one event loop; `start` begins its tasks, `stop` ends them."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, HubStream] = {}
+        self.reader = LogReader()
+        self.relay = Relay(self.on_message, self._on_joined)
+        self.unknown_messages = 0
+        self._opening: dict[str, asyncio.Task[HubStream]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    # Life
+
+    def start(self) -> None:
+        publisher.attach_local_hub(self._local_events, self._local_signal)
+        for forever in (self.relay.receive(), self.relay.reconcile(), self._check_positions()):
+            self.spawn(forever)
+
+    async def stop(self) -> None:
+        publisher.detach_local_hub()
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """A task that is kept alive, and whose failure is logged."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, RealtimeError) and error.temporary:
+            logger.warning("put off: %s", error.message)  # the position check asks again
+        else:
+            logger.error("a task of the hub failed", exc_info=error)
+
+    # Streams
+
+    async def open(self, name: str) -> HubStream:
+        """The stream, level with the log as of now or later. Raises NotFound, Unavailable."""
+        stream = self.streams.get(name)
+        if stream is not None and stream.epoch:
+            stream.touch()  # whoever asks is about to follow it
+            return stream
+        task = self._opening.get(name)
+        if task is None:
+            task = self._opening[name] = self._loop.create_task(self._open(name))
+            task.add_done_callback(lambda _: self._opening.pop(name, None))
+        return await asyncio.shield(task)
+
+    async def _open(self, name: str) -> HubStream:
+        stream = self.streams[name] = HubStream(name, self.reader, self.spawn)
+        try:
+            await stream.open()
+        except BaseException:
+            del self.streams[name]
+            raise
+        self.relay.want(name)
+        return stream
+
+    def close_idle(self) -> None:
+        """Forget streams that nobody has followed for a while."""
+        limit = time.monotonic() - KEEP_OPEN_S
+        for name, stream in list(self.streams.items()):
+            idle_since = stream.idle_since
+            if stream.epoch and idle_since is not None and idle_since < limit:
+                del self.streams[name]
+                self.relay.leave(name)
+
+    # Arriving
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        """A message of a group. Types are an allow-list; anything else is counted and dropped."""
+        kind = message.get("type")
+        if kind == publisher.HINT_EVENTS:
+            self.arrive(
+                message["stream"], message["epoch"], [Entry(*e) for e in message["entries"]]
+            )
+        elif kind == publisher.HINT_SIGNALS:
+            if message["origin"] != publisher.origin():
+                for after, frame in message["signals"]:
+                    self.signal(message["stream"], after, frame)
+        else:
+            self.unknown_messages += 1
+
+    def arrive(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
+        stream = self.streams.get(name)
+        if stream is not None and not stream.arrive(epoch, entries):
+            self.spawn(self._check([stream]))
+
+    def signal(self, name: str, after: int, frame: bytes) -> None:
+        stream = self.streams.get(name)
+        if stream is not None and stream.epoch:
+            stream.signal(after, [frame])
+
+    def _local_events(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
+        """From any thread of this process, after the commit."""
+        self._loop.call_soon_threadsafe(self.arrive, name, epoch, entries)
+
+    def _local_signal(self, name: str, after: int, frame: bytes) -> None:
+        self._loop.call_soon_threadsafe(self.signal, name, after, frame)
+
+    # Positions
+
+    async def _check_positions(self) -> None:
+        """The floor under everything: whatever no hint announced is found here."""
+        checked_at = time.monotonic()
+        while True:
+            await asyncio.sleep(POLL_EVERY_S)
+            due = time.monotonic() - checked_at >= CHECK_EVERY_S
+            joined = self.relay.joined
+            streams = [
+                s for s in self.streams.values() if s.epoch and (due or s.name not in joined)
+            ]
+            if due:
+                checked_at = time.monotonic()
+                self.close_idle()
+            if not streams:
+                continue
+            try:
+                await self._check(streams)
+            except RealtimeError as error:
+                logger.warning("positions not checked: %s", error.message)
+
+    async def recheck(self, stream: HubStream) -> None:
+        """Look at the stream's row now: somebody saw another epoch. Raises Unavailable."""
+        await self._check([stream])
+
+    async def _check(self, streams: Sequence[HubStream]) -> None:
+        noted = {stream.id: (stream, stream.last) for stream in streams}
+        for state in await self.reader.states(noted):
+            stream, last = noted[state.id]
+            stream.check(state, last)
+
+    def _on_joined(self, name: str) -> None:
+        self.spawn(self._check_after_joining(name))
+
+    async def _check_after_joining(self, name: str) -> None:
+        waited = 0.0
+        for after_s in CHECKS_AFTER_JOINING_S:
+            await asyncio.sleep(after_s - waited)
+            waited = after_s
+            stream = self.streams.get(name)
+            if stream is not None and stream.epoch:
+                await self._check([stream])

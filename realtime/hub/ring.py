@@ -1,0 +1,56 @@
+"""The newest entries of a stream, in memory."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from realtime.log.entries import Entry
+
+MAX_ENTRIES = 256
+MAX_BYTES = 1_048_576
+
+
+class Ring:
+    """Contiguous entries, every one with its frame. The oldest go when a bound is reached."""
+
+    __slots__ = ("_bytes", "_entries")
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def first(self) -> int | None:
+        return self._entries[0].seq if self._entries else None
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._bytes = 0
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Entries that follow the newest one here without a hole; a hole empties the ring first."""
+        for entry in entries:
+            if self._entries and entry.seq != self._entries[-1].seq + 1:
+                self.clear()
+            self._entries.append(entry)
+            self._bytes += len(entry.frame or b"")
+            if len(self._entries) > MAX_ENTRIES or self._bytes > MAX_BYTES:
+                self._drop_first()
+
+    def drop_up_to(self, seq: int) -> None:
+        """Forget everything up to `seq`: its text was deleted."""
+        while self._entries and self._entries[0].seq <= seq:
+            self._drop_first()
+
+    def after(self, seq: int) -> Sequence[Entry] | None:
+        """The entries above `seq`; None when the ring does not reach back that far."""
+        first = self.first
+        if first is None or seq < first - 1:
+            return None
+        return list(islice(self._entries, seq - first + 1, None))
+
+    def _drop_first(self) -> None:
+        self._bytes -= len(self._entries.popleft().frame or b"")

@@ -1,0 +1,280 @@
+"""One open stream: level with the log, in order, and fanned out.
+
+Invariants: `last` never passes a seq whose frame is not in hand; `last` moves before the first
+slice of a fan-out; fan-outs never overlap; another epoch, or a head below a `last` that was noted
+before the head was read, means that the log lost its tail.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from realtime.hub.reading import LogReader, Opening
+from realtime.hub.ring import MAX_ENTRIES, Ring
+from realtime.log.entries import Entry
+from realtime.log.reading import StreamState
+
+if TYPE_CHECKING:
+    from realtime.hub.subscription import Subscription
+
+GAP_WAIT_S = 0.010
+SIGNAL_WAIT_S = 0.100
+SLICE = 500
+MAX_WAITING_SIGNALS = 64
+
+Spawn = Callable[..., "asyncio.Task[None]"]
+
+
+class HubStream:
+    """`reader` reads the log; `spawn` starts a task that the hub looks after."""
+
+    def __init__(self, name: str, reader: LogReader, spawn: Spawn) -> None:
+        self.name = name
+        self.id = 0
+        self.epoch = ""
+        self.last = 0
+        self.ring = Ring()
+        self.subscriptions: set[Subscription] = set()
+        self.left_at: float | None = time.monotonic()  # since when nobody follows it
+        self.healed = 0  # events that no hint brought in time
+        self._reader = reader
+        self._spawn = spawn
+        self._pending: dict[int, Entry] = {}
+        self._known = 0  # the highest seq heard of
+        self._fanned = 0  # the highest seq handed to every subscription
+        self._fanning = False
+        self._healing: asyncio.Task[None] | None = None
+        self._redactions = 0
+        self._blanked = 0
+        self._signals: list[tuple[int, bytes]] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+
+    # Opening and resetting
+
+    async def open(self) -> None:
+        """Read epoch, head and the newest frames. Raises NotFound, Unavailable."""
+        redactions = self._redactions
+        self._adopt(await self._reader.open(self.name, MAX_ENTRIES), redactions)
+        self._advance()
+
+    def _adopt(self, opening: Opening, redactions: int) -> None:
+        state = opening.state
+        self.id, self.epoch = state.id, state.epoch
+        self.last = self._fanned = state.head
+        self._known = max(self._known, state.head)
+        self.ring.clear()
+        self.ring.extend(opening.entries)
+        self._forget_redacted(redactions)
+
+    def _forget_redacted(self, redactions: int) -> None:
+        """A reading that began before a redaction may hold the text that it took away."""
+        if redactions != self._redactions:
+            self.ring.drop_up_to(self._blanked)
+
+    def check(self, state: StreamState, noted_last: int) -> None:
+        """Compare with the row; `noted_last` is what `last` was before the row was read."""
+        if state.epoch != self.epoch or state.head < noted_last:
+            self._reset(state)
+        elif state.head > self.last:
+            self._known = max(self._known, state.head)
+            self._heal_soon()
+
+    def _reset(self, state: StreamState) -> None:
+        self._pending.clear()
+        self.ring.clear()
+        self.epoch = state.epoch
+        self.last = self._fanned = self._known = state.head
+        for subscription in list(self.subscriptions):
+            subscription.reset("epoch")
+        self._wake_waiters(everyone=True)
+
+    # Arriving
+
+    def arrive(self, epoch: str, entries: Sequence[Entry]) -> bool:
+        """Entries by hint or from the own process, in any order, any number of times.
+
+        Returns False when they speak of another epoch: then the row must be looked at.
+        """
+        if self.epoch and epoch != self.epoch:
+            return False
+        for entry in entries:
+            if entry.seq <= self.last and self.epoch:
+                continue
+            self._known = max(self._known, entry.seq)
+            if entry.frame is not None and len(self._pending) < MAX_ENTRIES:
+                self._pending[entry.seq] = entry
+        if self.epoch:
+            self._advance()
+        return True
+
+    def _advance(self) -> None:
+        """Take what joins `last`; what then is still missing is read after a short wait."""
+        run: list[Entry] = []
+        while (entry := self._pending.pop(self.last + 1, None)) is not None:
+            run.append(entry)
+            self.last = entry.seq
+        if run:
+            self._keep(run)
+            self._fan_out()
+        for seq in [seq for seq in self._pending if seq <= self.last]:
+            del self._pending[seq]
+        if self._known > self.last:
+            self._heal_soon()
+
+    def _keep(self, run: Sequence[Entry]) -> None:
+        self.ring.extend(run)
+        for entry in run:
+            if entry.blanks is not None:
+                self._redactions += 1
+                self._blanked = max(self._blanked, entry.blanks)
+                self.ring.drop_up_to(entry.blanks)
+
+    # Healing
+
+    def _heal_soon(self) -> None:
+        if self._healing is None or self._healing.done():
+            self._healing = self._spawn(self._heal())
+
+    async def _heal(self) -> None:
+        """Wait for what may just be late, then read the gap: once per process."""
+        await asyncio.sleep(GAP_WAIT_S)
+        while self._known > self.last:
+            redactions, before = self._redactions, self.last
+            gap = await self._reader.gap(self.id, self.last, MAX_ENTRIES)
+            if gap.state.epoch != self.epoch or gap.state.head < before:
+                self._reset(gap.state)
+                return
+            self._known = gap.state.head if gap.state.head >= self.last else self._known
+            if gap.jump:
+                self._jump(gap.entries, gap.state.head, redactions)
+                return
+            fresh = [entry for entry in gap.entries if entry.seq > self.last]
+            self.healed += len(fresh)
+            for entry in fresh:
+                self._pending[entry.seq] = entry
+            if not fresh and self._known > self.last:
+                return  # heard of before its commit is visible here; the next check asks again
+            self._advance_healed(redactions)
+
+    def _advance_healed(self, redactions: int) -> None:
+        self._advance()
+        self._forget_redacted(redactions)
+
+    def _jump(self, newest: Sequence[Entry], head: int, redactions: int) -> None:
+        """Of a wide gap nothing is pushed: subscriptions catch up from the log."""
+        if head <= self.last:
+            return
+        self.healed += head - self.last
+        self.ring.clear()
+        self.ring.extend(newest)
+        self._forget_redacted(redactions)
+        self.last = self._fanned = head
+        for subscription in list(self.subscriptions):
+            subscription.fall_behind()
+        self._wake_waiters()
+        self._advance()
+
+    # Fanning out
+
+    def _fan_out(self) -> None:
+        self._wake_waiters()
+        if self._fanning:
+            return  # the running one goes on until it has reached `last`
+        if len(self.subscriptions) <= SLICE:
+            for first, entries, frames in self._due():
+                for subscription in list(self.subscriptions):
+                    subscription.take_live(first, entries, frames)
+        else:
+            self._fanning = True
+            self._spawn(self._fan_out_sliced())
+
+    def _due(self) -> list[tuple[int, Sequence[Entry], Sequence[bytes]]]:
+        """What is not yet fanned out, or nothing when the ring no longer holds it."""
+        first = self._fanned + 1
+        entries = self.ring.after(self._fanned)
+        self._fanned = self.last
+        if not entries:
+            # Blanked or pushed out already: whoever is behind reads the log.
+            for subscription in list(self.subscriptions):
+                if subscription.cursor < self.last:
+                    subscription.fall_behind()
+            return []
+        return [(first, entries, [entry.frame or b"" for entry in entries])]
+
+    async def _fan_out_sliced(self) -> None:
+        """In a large room heartbeats and other streams get their turn between two slices."""
+        try:
+            while self._fanned < self.last:
+                for first, entries, frames in self._due():
+                    readers = list(self.subscriptions)
+                    for start in range(0, len(readers), SLICE):
+                        for subscription in readers[start : start + SLICE]:
+                            subscription.take_live(first, entries, frames)
+                        await asyncio.sleep(0)
+        finally:
+            self._fanning = False
+
+    # Signals
+
+    def signal(self, after: int, frames: Sequence[bytes]) -> None:
+        """Deliver now, or as soon as the events that it is about have been; else drop it."""
+        if self.last >= after:
+            self._fan_signals(frames)
+        elif len(self._signals) < MAX_WAITING_SIGNALS:
+            self._known = max(self._known, after)
+            self._heal_soon()
+            self._spawn(self._signal_later(after, frames))
+
+    async def _signal_later(self, after: int, frames: Sequence[bytes]) -> None:
+        if await self.beyond(after - 1, SIGNAL_WAIT_S):
+            self._fan_signals(frames)
+
+    def _fan_signals(self, frames: Sequence[bytes]) -> None:
+        for subscription in list(self.subscriptions):
+            subscription.take_signals(frames)
+
+    # Waiting and leaving
+
+    async def beyond(self, seq: int, timeout_s: float) -> bool:
+        """Wait until `last` is above `seq`; False when the time is over first."""
+        if self.last > seq:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = (seq, future)
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return self.last > seq
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return True
+
+    def _wake_waiters(self, *, everyone: bool = False) -> None:
+        if not self._waiters:
+            return
+        for seq, future in self._waiters:
+            if (everyone or self.last > seq) and not future.done():
+                future.set_result(None)
+        self._waiters = [waiter for waiter in self._waiters if not waiter[1].done()]
+
+    def left(self) -> None:
+        """Note since when nobody follows the stream."""
+        self.left_at = None if self.subscriptions or self._waiters else time.monotonic()
+
+    def touch(self) -> None:
+        """Start the time of keeping an unfollowed stream open anew."""
+        if self.left_at is not None:
+            self.left_at = time.monotonic()
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nobody follows it, None while somebody does."""
+        if self.subscriptions or self._waiters:
+            self.left_at = None
+        elif self.left_at is None:
+            self.left_at = time.monotonic()
+        return self.left_at

@@ -1,0 +1,1 @@
+"""WebSockets: the handshake, the connection, its commands, its heartbeats and its end."""

@@ -1,0 +1,58 @@
+"""The table of commands: name, shape, handler. Apps add theirs to it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from realtime.protocol.errors import UnknownCommand
+
+
+class Command(BaseModel):
+    """The fields of a command beside `id` and `cmd`. Unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Caller(Protocol):
+    """The connection that a command came on, as handlers may use it."""
+
+    @property
+    def user(self) -> Any: ...
+
+    def cursor(self, stream: str) -> int:
+        """The last seq written to this socket. Raises NotSubscribed."""
+
+
+Shape = TypeVar("Shape", bound=Command)
+# What a handler returns is the reply's data: JSON values, or its text when it is made already.
+Handler = Callable[[Any, Any], Awaitable[dict[str, Any] | bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    name: str
+    shape: type[Command]
+    handler: Handler
+
+
+_commands: dict[str, Registered] = {}
+
+
+def register_command(
+    name: str,
+    shape: type[Shape],
+    handler: Callable[[Any, Shape], Awaitable[dict[str, Any] | bytes]],
+) -> None:
+    """`handler(caller, command)` runs in the event loop and must not block it."""
+    _commands[name] = Registered(name, shape, handler)
+
+
+def registered_command(name: object) -> Registered:
+    """Raises UnknownCommand."""
+    found = _commands.get(name) if isinstance(name, str) else None
+    if found is None:
+        known = ", ".join(sorted(_commands))
+        raise UnknownCommand(f"cmd: expected one of {known}, got {ascii(name)[:60]}")
+    return found

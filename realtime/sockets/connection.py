@@ -1,0 +1,240 @@
+"""An authenticated socket: its subscriptions, its commands in order, its heartbeat."""
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from pydantic_core import to_json
+
+from realtime.conf import options
+from realtime.hub.subscription import Subscription, SubscriptionState
+from realtime.log.entries import Entry
+from realtime.protocol.codes import CloseCode
+from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
+from realtime.protocol.frames import (
+    error_frame,
+    heartbeat_frame,
+    parsed_object,
+    reply_frame,
+    reply_frame_of,
+    reset_frame,
+    signal_frame,
+)
+from realtime.protocol.validation import validated
+from realtime.security.identity import Authenticated, still_valid
+from realtime.sockets.account import AccountWatch
+from realtime.sockets.catching_up import CatchUp
+from realtime.sockets.commands import registered_command
+from realtime.sockets.writer import AsgiWriter, Send
+
+if TYPE_CHECKING:
+    from realtime.hub.hub import Hub
+
+COMMAND_QUEUE = 32
+MALFORMED_LIMIT = 10  # frames in a row that are no command at all
+MAX_COMMAND_ID = 2**53  # what JavaScript counts exactly
+
+logger = logging.getLogger(__name__)
+
+
+class Connection:
+    """Commands run one after another; everything written goes through `writer`, in one order."""
+
+    def __init__(self, authenticated: Authenticated, hub: "Hub", send: Send) -> None:
+        self.id = uuid.uuid4().hex
+        self.identity = authenticated.identity
+        self.hub = hub
+        self.writer = AsgiWriter(send, self._stalled)
+        self.subscriptions: dict[str, Subscription] = {}
+        self.catching_up = CatchUp(self.writer, hub.reader)
+        self.watch = AccountWatch(self)
+        self._loop = asyncio.get_running_loop()
+        self._commands: deque[dict[str, Any]] = deque()
+        self._running: asyncio.Task[None] | None = None
+        self._after_reply: list[Callable[[], None]] = []
+        self._malformed = 0
+        self._heartbeat_at = self._loop.time() + options().websocket_heartbeat_interval
+
+    # What handlers and subscriptions use
+
+    @property
+    def user(self) -> Any:
+        return self.identity.user
+
+    @property
+    def user_id(self) -> int:
+        return self.identity.user_id
+
+    @property
+    def credential(self) -> str:
+        return self.identity.credential
+
+    async def adopt(self, authenticated: Authenticated) -> None:
+        """Act for this identity from now on, and hear of its end. Raises Unavailable."""
+        self.identity = authenticated.identity
+        self.watch.stop()
+        await self.watch.start(authenticated.at)
+
+    def cursor(self, stream: str) -> int:
+        """The last seq of the stream written to this socket. Raises NotSubscribed."""
+        subscription = self.subscriptions.get(stream)
+        if subscription is None:
+            raise NotSubscribed(f"stream: expected one subscribed to, got {stream[:60]!r}")
+        return subscription.cursor
+
+    # As the sink of its subscriptions
+
+    @property
+    def writable(self) -> bool:
+        return self.writer.writable
+
+    def write_nowait(self, frames: Sequence[bytes]) -> None:
+        self.writer.write_nowait(frames)
+
+    def catch_up(self, subscription: Subscription) -> None:
+        self.catching_up.add(subscription)
+
+    def lost(self, subscription: Subscription, entry: Entry) -> None:
+        """The person left, was removed, or the project is gone."""
+        self._forget(subscription)
+        reason = "deleted" if entry.type == "project_deleted" else "removed"
+        data = {"reason": reason}
+        frame = signal_frame("project_left", subscription.stream.name, timezone.now(), data)
+        self.writer.reply_nowait(frame)
+
+    def reset(self, subscription: Subscription, reason: str) -> None:
+        self._forget(subscription)
+        self.writer.reply_nowait(reset_frame(subscription.stream.name, reason))
+
+    def _forget(self, subscription: Subscription) -> None:
+        if self.subscriptions.get(subscription.stream.name) is subscription:
+            del self.subscriptions[subscription.stream.name]
+
+    # Reading
+
+    def receive_nowait(self, text: str) -> None:
+        """Take one text frame: queue its command, or answer at once what cannot be queued."""
+        try:
+            command = parsed_object(text)
+            command_id = _command_id(command)
+        except BadRequest as error:
+            self.refuse_malformed(error)
+            return
+        self._malformed = 0
+        if len(self._commands) >= COMMAND_QUEUE:
+            full = RateLimited(
+                f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
+                retry_after_ms=1000,
+            )
+            self.writer.reply_nowait(error_frame(command_id, full))
+            return
+        self._commands.append(command)
+        if self._running is None or self._running.done():
+            self._running = self._loop.create_task(self._run_commands())
+
+    def refuse_malformed(self, error: BadRequest) -> None:
+        """There is no id to reply to, so the reply carries null; many in a row end the socket."""
+        self._malformed += 1
+        self.writer.reply_nowait(error_frame(None, error))
+        if self._malformed >= MALFORMED_LIMIT:
+            self.close(CloseCode.BAD_REQUEST, "too many malformed frames")
+
+    async def _run_commands(self) -> None:
+        while self._commands and not self.writer.closed:
+            await self.writer.drained()
+            command = self._commands.popleft()
+            self.writer.reply_nowait(await self._answer(command))
+            self._run_after_reply()
+
+    def after_reply(self, step: Callable[[], None]) -> None:
+        """Have `step` run directly behind the reply to the present command."""
+        self._after_reply.append(step)
+
+    def _run_after_reply(self) -> None:
+        steps, self._after_reply = self._after_reply, []
+        for step in steps:
+            step()
+
+    async def run_first(self, command: dict[str, Any]) -> bool:
+        """Run a command that the path implies, replied to with id 0; False when it was refused."""
+        frame = await self._answer({"id": 0, **command})
+        accepted = frame.startswith(b'{"reply":0,"ok":true')
+        self.writer.reply_nowait(frame)
+        self._run_after_reply()
+        return accepted
+
+    async def _answer(self, command: dict[str, Any]) -> bytes:
+        """The reply to a command. Nothing is raised from here: a fault of ours is `internal`."""
+        command_id = command["id"]
+        try:
+            registered = registered_command(command.get("cmd"))
+            result = await registered.handler(self, validated(registered.shape, command))
+        except RealtimeError as error:
+            return error_frame(command_id, error)
+        except Exception:
+            logger.exception("command failed cmd=%s connection=%s", command.get("cmd"), self.id)
+            return error_frame(command_id, Internal("expected this to work, got a fault of ours"))
+        if isinstance(result, bytes):
+            return reply_frame_of(command_id, result)
+        return reply_frame(command_id, result)
+
+    # The sweep
+
+    def sweep(self, now: float) -> None:
+        """Called once a second: heartbeat, and the end of the credentials."""
+        if not still_valid(self.identity):
+            self.close(CloseCode.UNAUTHORIZED, "credentials expired")
+        elif now >= self._heartbeat_at:
+            self._heartbeat_at += options().websocket_heartbeat_interval
+            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads())])
+
+    def _heads(self) -> dict[str, int]:
+        return {
+            name: subscription.cursor
+            for name, subscription in self.subscriptions.items()
+            if subscription.state is SubscriptionState.LIVE
+        }
+
+    # The end
+
+    def announce_shutdown(self, reconnect_after_ms: int) -> None:
+        """Before a planned stop; the socket serves until it is closed."""
+        data = {"reconnect_after_ms": reconnect_after_ms}
+        self.writer.reply_nowait(signal_frame("server_shutdown", None, timezone.now(), data))
+
+    def _stalled(self) -> None:
+        """The peer took no byte for 30 s: nothing is lost, it resumes from the log."""
+        self.close(CloseCode.SLOW_CONSUMER, "took nothing for 30 s")
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Write nothing more and close after what is queued already."""
+        if not self.writer.closed:
+            logger.info("closing connection=%s code=%d reason=%s", self.id, code, reason)
+            self.writer.close_nowait(code, reason)
+        self.end_subscriptions()
+
+    def end_subscriptions(self) -> None:
+        for subscription in list(self.subscriptions.values()):
+            subscription.end()
+        self.subscriptions.clear()
+        self.watch.stop()
+        self.catching_up.stop()
+
+    async def finish(self) -> None:
+        """The socket is gone, or its close is on the way: let go of everything."""
+        self.end_subscriptions()
+        self._commands.clear()
+        if self._running is not None:
+            self._running.cancel()
+        await self.writer.finished()
+
+
+def _command_id(command: dict[str, Any]) -> int:
+    value = command.get("id")
+    if type(value) is not int or not 1 <= value <= MAX_COMMAND_ID:
+        raise BadRequest(f"id: expected a positive integer, got {to_json(value)[:40].decode()}")
+    return value

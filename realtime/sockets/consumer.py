@@ -1,0 +1,129 @@
+"""The Channels consumer of every WebSocket route.
+
+It has no channel of its own: the process's relay receives for all sockets, so a message costs one
+decode per process and not one task per socket. Cleaning up stands in `finally`, because Channels
+skips `disconnect()` when a handler or a send raises.
+"""
+
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.utils import timezone
+from pydantic_core import to_json
+
+from realtime.conf import options
+from realtime.node import Node, current_node
+from realtime.protocol.codes import CloseCode
+from realtime.protocol.errors import BadRequest
+from realtime.protocol.payloads.operations import ConnectionOpened
+from realtime.security.identity import Authenticated
+from realtime.sockets.connection import Connection
+from realtime.sockets.handshake import (
+    SUBPROTOCOL,
+    Refusal,
+    authenticate,
+    check_origin,
+    offered_subprotocol,
+    overloaded,
+)
+from realtime.sockets.paths import implied_subscription
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+DRAINING_DELAY_MS = (100, 2_000)
+
+
+class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
+    """One socket, any number of streams."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if (await receive())["type"] != "websocket.connect":
+            return
+        node = await current_node()
+        client = (scope.get("client") or ["?"])[0]
+        try:
+            authenticated = await self._admit(scope, node)
+        except Refusal as refusal:
+            logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
+            await self._accept(scope, send)
+            await send({"type": "websocket.close", "code": refusal.code, "reason": refusal.reason})
+            return
+        await self._accept(scope, send)
+        connection = Connection(authenticated, node.hub, send)
+        node.connections.add(connection)
+        logger.info(
+            "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
+        )
+        code: Any = None
+        try:
+            await self._greet(connection, authenticated, node)
+            await self._subscribe_by_path(connection, scope)
+            code = await self._read(connection, receive)
+        finally:
+            node.remove(connection)
+            await connection.finish()
+            logger.info("closed connection=%s code=%s", connection.id, code)
+
+    async def _admit(self, scope: dict[str, Any], node: Node) -> Authenticated:
+        """Raises Refusal."""
+        if not options().websocket_enabled:
+            raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
+        if len(node.connections) >= options().websocket_max_connections:
+            raise overloaded()
+        check_origin(scope)
+        return await authenticate(scope)
+
+    async def _accept(self, scope: dict[str, Any], send: Send) -> None:
+        await send({"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)})
+
+    async def _greet(
+        self, connection: Connection, authenticated: Authenticated, node: Node
+    ) -> None:
+        """`authentication_success`, first of all frames; a draining node says so and closes."""
+        identity = authenticated.identity
+        opened = ConnectionOpened.model_validate(
+            {
+                "connection": connection.id,
+                "user": {"id": identity.user_id, "name": identity.name},
+                "server_time": timezone.now(),
+                "heartbeat_s": options().websocket_heartbeat_interval,
+                "expires_at": identity.expires_at,
+                "protocol": SUBPROTOCOL,
+            }
+        )
+        data = opened.model_dump(mode="json")
+        connection.writer.reply_nowait(to_json({"type": "authentication_success", "data": data}))
+        await connection.adopt(authenticated)
+        if node.draining:
+            connection.announce_shutdown(random.randint(*DRAINING_DELAY_MS))
+            connection.close(CloseCode.SERVER_RESTART, "server restart")
+
+    async def _subscribe_by_path(self, connection: Connection, scope: dict[str, Any]) -> None:
+        try:
+            command = implied_subscription(scope)
+        except BadRequest as error:
+            connection.close(CloseCode.BAD_REQUEST, error.message[:120])
+            return
+        if command is not None and not await connection.run_first(command):
+            connection.close(CloseCode.FORBIDDEN, "stream not readable")
+
+    async def _read(self, connection: Connection, receive: Receive) -> int | None:
+        """Until the peer is gone; a read never waits for a command. Returns the close code."""
+        limit = options().websocket_max_message_bytes
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code: int | None = message.get("code")
+                return code
+            text = message.get("text")
+            if text is None:
+                connection.refuse_malformed(BadRequest("expected a text frame, got a binary one"))
+            elif len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
+                connection.close(CloseCode.TOO_LARGE, f"expected at most {limit} bytes")
+            else:
+                connection.receive_nowait(text)

@@ -1,0 +1,88 @@
+"""Who may open a socket: the switch, the room, the origin, the credentials, in that order."""
+
+import json
+import random
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from django.conf import settings
+
+from realtime.conf import options
+from realtime.database import in_database
+from realtime.protocol.codes import CloseCode
+from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
+from realtime.security.identity import (
+    Authenticated,
+    authenticated_by,
+    identity_of_header,
+    identity_of_session,
+)
+
+SUBPROTOCOL = "pm.v1"
+RETRY_AFTER_MS = (1_000, 5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """The handshake is accepted and closed with this, so that a browser can see why."""
+
+    code: CloseCode
+    reason: str
+
+
+def overloaded() -> Refusal:
+    """Each client its own delay, so that they do not return together."""
+    delay_ms = random.randint(*RETRY_AFTER_MS)
+    return Refusal(CloseCode.OVERLOADED, json.dumps({"retry_after_ms": delay_ms}))
+
+
+def header(scope: dict[str, Any], name: bytes) -> str | None:
+    """The first header of that lower-case name; bytes that are not text become replacements."""
+    for key, value in scope["headers"]:
+        if key.lower() == name:
+            return bytes(value).decode("latin-1")
+    return None
+
+
+def check_origin(scope: dict[str, Any]) -> None:
+    """Scheme, host and port all count (RFC 6454). Raises Refusal."""
+    origin = header(scope, b"origin")
+    if origin is None:
+        if header(scope, b"authorization") is None:
+            raise Refusal(CloseCode.FORBIDDEN, "expected an Origin or an Authorization header")
+        return
+    origin = origin.lower()
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    own = f"{scheme}://{(header(scope, b'host') or '').lower()}"
+    if origin != own and origin not in options().websocket_cors_origins:
+        raise Refusal(CloseCode.FORBIDDEN, f"origin not allowed: {origin[:60]}")
+
+
+async def authenticate(scope: dict[str, Any]) -> Authenticated:
+    """By the Authorization header, else by the session cookie. Raises Refusal."""
+    authorization = header(scope, b"authorization")
+    try:
+        if authorization is not None:
+            return await in_database(authenticated_by, identity_of_header, authorization)
+        session_key = _session_cookie(header(scope, b"cookie") or "")
+        return await in_database(authenticated_by, identity_of_session, session_key)
+    except (Unauthorized, NotFound) as error:
+        raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
+    except Unavailable as error:
+        raise overloaded() from error
+
+
+def _session_cookie(text: str) -> str:
+    """Raises Unauthorized."""
+    try:
+        morsel = SimpleCookie(text).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        morsel = None
+    if morsel is None:
+        raise Unauthorized("expected a session cookie or an Authorization header, got neither")
+    return morsel.value
+
+
+def offered_subprotocol(scope: dict[str, Any]) -> str | None:
+    return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None

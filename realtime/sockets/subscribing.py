@@ -1,0 +1,187 @@
+"""Subscribe, unsubscribe, history and ack."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+from pydantic_core import to_json
+
+from realtime import registry
+from realtime.database import in_database, snapshot
+from realtime.hub.subscription import Subscription
+from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
+from realtime.protocol.errors import Forbidden, LimitReached, NotFound, NotSubscribed
+from realtime.protocol.positions import Position
+from realtime.protocol.streams import StreamName
+from realtime.sockets.commands import Command, register_command
+
+if TYPE_CHECKING:
+    from realtime.sockets.connection import Connection
+
+MAX_SUBSCRIPTIONS = 200
+MAX_SNAPSHOT_BYTES = 524_288
+MAX_HISTORY = 200
+
+
+class Since(Command):
+    epoch: str = Field(pattern="^[a-z0-9]{1,32}$")
+    seq: int = Field(ge=0, le=2**62, strict=True)
+
+
+class Subscribe(Command):
+    stream: str
+    since: Since | None = None
+    snapshot: bool = Field(default=False, strict=True)
+
+
+class Unsubscribe(Command):
+    stream: str
+
+
+class History(Command):
+    stream: str
+    before: int | None = Field(default=None, ge=1, le=2**62, strict=True)
+    limit: int = Field(default=50, ge=1, le=MAX_HISTORY, strict=True)
+
+
+class Ack(Command):
+    cursors: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What one database snapshot says: the right to read, the head, and the state if wanted.
+
+    recovered: None without a position; reason: why a position was not recovered.
+    """
+
+    state: StreamState
+    recovered: bool | None
+    reason: str | None
+    snapshot: dict[str, Any] | None
+
+
+def refused() -> Forbidden:
+    """The same answer for a stream that does not exist and for one that may not be read."""
+    return Forbidden("stream: expected one that you may read, got one that is not yours to read")
+
+
+def read_opening(
+    user: Any, name: StreamName, since: Position | None, *, want_snapshot: bool
+) -> Opening:
+    """Synchronous, one snapshot. Raises Forbidden."""
+    with snapshot():
+        try:
+            if not registry.may_read(user, name):
+                raise refused()
+            state = stream_state(str(name))
+        except NotFound as error:
+            raise refused() from error
+        reason = not_recovered(state, since)
+        recovered = None if since is None else reason is None
+        wanted = want_snapshot if recovered is None else not recovered
+        content = cut(registry.snapshot_of(user, name)) if wanted else None
+        return Opening(state, recovered, reason, content)
+
+
+def not_recovered(state: StreamState, since: Position | None) -> str | None:
+    """Why events cannot simply follow the position: `epoch`, `trimmed`, or None if they can."""
+    if since is None:
+        return None
+    if since.epoch != state.epoch or since.seq > state.head:
+        return "epoch"
+    return "trimmed" if since.seq < state.floor else None
+
+
+def cut(state: dict[str, Any]) -> dict[str, Any]:
+    """At most 512 KiB: the older half of the longest list goes until it fits, and `cut` says so."""
+    while len(to_json(state)) > MAX_SNAPSHOT_BYTES:
+        lists = [(len(value), name) for name, value in state.items() if isinstance(value, list)]
+        length, name = max(lists, default=(0, ""))
+        if not length:
+            break
+        state = {**state, name: state[name][(length + 1) // 2 :], "cut": True}
+    return state
+
+
+async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dict[str, Any]:
+    name = StreamName.parse(command.stream)
+    since = Position(command.since.epoch, command.since.seq) if command.since else None
+    if command.stream not in connection.subscriptions:
+        room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
+        if room <= 0:
+            raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
+    opening = await in_database(
+        read_opening, connection.user, name, since, want_snapshot=command.snapshot
+    )
+    state = opening.state
+    stream = await connection.hub.open(state.name)
+    if stream.epoch != state.epoch:
+        await connection.hub.recheck(stream)
+    old = connection.subscriptions.pop(state.name, None)
+    if old is not None:
+        old.end()
+    cursor = since.seq if since is not None and opening.recovered else state.head
+    new = Subscription(
+        stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
+    )
+    connection.subscriptions[state.name] = new
+    data = _reply(opening, cursor)
+    connection.after_reply(new.start)
+    return data
+
+
+def _reply(opening: Opening, cursor: int) -> dict[str, Any]:
+    state = opening.state
+    data: dict[str, Any] = {"stream": state.name, "epoch": state.epoch, "head": state.head}
+    if opening.recovered is not None:
+        data["recovered"] = opening.recovered
+        data["replay"] = state.head - cursor
+    if opening.reason is not None:
+        data["reason"] = opening.reason
+    if opening.snapshot is not None:
+        data["snapshot"] = opening.snapshot
+    return data
+
+
+async def unsubscribe(connection: "Connection", command: Unsubscribe) -> dict[str, Any]:
+    """Raises NotSubscribed."""
+    subscription = connection.subscriptions.pop(command.stream, None)
+    if subscription is None:
+        raise NotSubscribed(f"stream: expected one subscribed to, got {command.stream[:60]!r}")
+    subscription.end()
+    return {}
+
+
+def read_history(user: Any, name: StreamName, before: int | None, limit: int) -> bytes:
+    """`{events, more}` as JSON text: at most `limit` events and 256 KiB, the newest of them."""
+    opening = read_opening(user, name, None, want_snapshot=False)
+    end = opening.state.head + 1 if before is None else min(before, opening.state.head + 1)
+    entries = list(entries_before(opening.state.id, end, limit=limit))
+    size = sum(len(entry.frame or b"") for entry in entries)
+    while len(entries) > 1 and size > PAGE_BYTES:
+        size -= len(entries.pop(0).frame or b"")
+    first = entries[0].seq if entries else end
+    more = b"true" if entries and first > opening.state.floor + 1 else b"false"
+    frames = b",".join(entry.frame or b"null" for entry in entries)
+    return b'{"events":[%b],"more":%b}' % (frames, more)
+
+
+async def history(connection: "Connection", command: History) -> bytes:
+    name = StreamName.parse(command.stream)
+    return await in_database(read_history, connection.user, name, command.before, command.limit)
+
+
+async def ack(connection: "Connection", command: Ack) -> dict[str, Any]:
+    """Cumulative, and never beyond what was written to this socket. Raises NotSubscribed."""
+    for stream, seq in command.cursors.items():
+        written = connection.cursor(stream)
+        subscription = connection.subscriptions[stream]
+        subscription.acked = max(subscription.acked, min(seq, written))
+    return {}
+
+
+register_command("subscribe", Subscribe, subscribe)
+register_command("unsubscribe", Unsubscribe, unsubscribe)
+register_command("history", History, history)
+register_command("ack", Ack, ack)
