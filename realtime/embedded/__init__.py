@@ -1,0 +1,1 @@
+"""Servers that run inside the installation, tied to the life of its processes. No Django here."""

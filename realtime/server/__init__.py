@@ -1,0 +1,1 @@
+"""How the project is served: a draining uvicorn server, its workers and its listening socket."""
