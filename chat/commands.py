@@ -8,7 +8,7 @@ from chat import reads, typists
 from chat.actions import messages
 from realtime.database import in_database
 from realtime.protocol.errors import BadRequest
-from realtime.protocol.payloads.shape import Body, ClientRef, Id
+from realtime.protocol.payloads.shape import Body, ClientRef, Id, Seq
 from realtime.protocol.streams import StreamKind, StreamName
 from realtime.sockets.commands import Caller, Command, register_command
 
@@ -34,7 +34,7 @@ class DeleteMessage(Command):
 
 class MarkRead(Command):
     stream: str
-    seq: int = Field(ge=0, strict=True)
+    seq: Seq
 
 
 class Typing(Command):

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+_USERINFO = re.compile(r"[^'\"/,@]*@")  # of an address: user and password
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
@@ -106,11 +107,8 @@ def _explain(error: ValidationError) -> str:
         name = str(found["loc"][0])
         expected = Environment.model_fields[name].description
         # A secret is never printed, not even a wrong one.
-        got = (
-            f"{len(str(found['input']))} characters"
-            if name == "secret_key"
-            else repr(found["input"])
-        )
+        shown = _USERINFO.sub("***@", repr(found["input"]))
+        got = f"{len(str(found['input']))} characters" if name == "secret_key" else shown
         lines.append(f"{name.upper()}: expected {expected}, got {got}")
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from chat.queries.access import writing_membership
 from realtime.log.client_refs import Write, earlier_write, remember_write
 from realtime.log.locks import lock_streams
 from realtime.log.reading import stream_state
+from realtime.log.writing import published_seq
 from realtime.protocol.errors import Conflict, Forbidden, NotFound
 from realtime.protocol.payloads.chat import SentBody
 from realtime.protocol.streams import project_stream
@@ -44,8 +45,8 @@ def _again(write: Write | None) -> Sent | None:
 
 
 def _done(write: Write | None, message: Message, *, created: bool) -> Sent:
-    # Under the stream's lock the head is the seq of what this transaction published.
-    seq = stream_state(project_stream(message.project_id)).head
+    stream = project_stream(message.project_id)
+    seq = published_seq(stream) or stream_state(stream).head  # the head where nothing changed
     remember_write(write, message.pk, seq)
     return Sent(message, seq, created=created)
 

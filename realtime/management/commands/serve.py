@@ -63,6 +63,7 @@ class Command(BaseCommand):
         """Listen, start the embedded server, serve."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit_orderly)
+        _refuse_open_debug(options["host"])
         embedded = settings.PM.redis_url is None and not options["skip_embedded"]
         with ExitStack() as stack:
             try:
@@ -87,6 +88,20 @@ class Command(BaseCommand):
             )
         if status:
             raise SystemExit(status)
+
+
+def _refuse_open_debug(host: str) -> None:
+    """DEBUG is on by default for one developer's machine: not where others reach it unasked.
+
+    Raises CommandError.
+    """
+    environment = settings.PM
+    local = host == "localhost" or host.startswith("127.") or host == "::1"
+    if environment.debug and "debug" not in environment.model_fields_set and not local:
+        raise CommandError(
+            f"DEBUG: expected to be set on purpose before listening on {host}, which others reach; "
+            "set DEBUG=false (or DEBUG=true if that is meant)"
+        )
 
 
 def _config(workers: int) -> Config:

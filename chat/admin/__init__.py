@@ -1,0 +1,20 @@
+"""Projects, people, messages and memories in the Django admin.
+
+Saving goes through the models, so that what is changed here reaches every connected client.
+"""
+
+from chat.admin.conversation import ChatSessionAdmin, MessageAdmin, ReadCursorAdmin
+from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
+from chat.admin.people import PersonAdmin
+from chat.admin.projects import MembershipAdmin, ProjectAdmin
+
+__all__ = [
+    "ChatSessionAdmin",
+    "MembershipAdmin",
+    "MemoryAdmin",
+    "MemoryDependencyAdmin",
+    "MessageAdmin",
+    "PersonAdmin",
+    "ProjectAdmin",
+    "ReadCursorAdmin",
+]

@@ -1,0 +1,30 @@
+"""Accounts. Changing the password or deactivating one ends its sign-ins, in the model's `save`."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
+
+from chat.models import ReadCursor, User
+from realtime.models import ClientRef
+
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[User]
+else:
+    _UserAdmin = UserAdmin  # not subscriptable at run time
+
+# Nobody deletes these by hand, but they go with their person.
+_GO_ALONG = {str(model._meta.verbose_name) for model in (ReadCursor, ClientRef)}  # noqa: SLF001
+
+
+@admin.register(User)
+class PersonAdmin(_UserAdmin):
+    list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
+    show_full_result_count = False
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        rows, counts, needed, protected = super().get_deleted_objects(objs, request)
+        return rows, counts, needed - _GO_ALONG, protected

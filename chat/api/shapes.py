@@ -1,0 +1,35 @@
+"""What the API answers with: the wire shapes of the protocol, and pages of them."""
+
+from pydantic import BaseModel
+
+from realtime.api.pages import Page
+from realtime.protocol.payloads.chat import ChatStatus, Message
+from realtime.protocol.payloads.memory import Memory
+from realtime.protocol.payloads.project import Member, Project
+
+
+class ProjectPage(Page):
+    results: list[Project]
+
+
+class MemberPage(Page):
+    results: list[Member]
+
+
+class ChatSessionPage(Page):
+    results: list[ChatStatus]
+
+
+class MessagePage(Page):
+    results: list[Message]
+
+
+class MemoryPage(Page):
+    results: list[Memory]
+
+
+class MessageWritten(BaseModel):
+    """The message as it is now, and the seq of the event in the project's stream."""
+
+    message: Message
+    seq: int | None

@@ -1,0 +1,239 @@
+// One open project: its subscription, its state, and what this person does in it.
+import { newClientRef } from "../realtime/environment.js";
+import { Pages } from "./pages.js";
+import { ReadMarks } from "./reads.js";
+import { emptyRoom, newestHeard, reduce, TYPING_MS, typists } from "./state.js";
+import { TypingNotice } from "./typing.js";
+
+export class Room {
+  #client;
+  #rest;
+  #subscription = null;
+  #position = null;
+  #me;
+  #onChange;
+  #onEvent;
+  #pages;
+  #typing;
+  #reads;
+  #expiry = null;
+
+  /**
+   * `me` is the person's id; while open, `onChange()` follows every change of the state and
+   * `onEvent(frame)` every event that came live or in a replay.
+   */
+  constructor({ client, rest, projectId, me, onChange, onEvent }) {
+    this.#client = client;
+    this.#rest = rest;
+    this.projectId = projectId;
+    this.stream = `project.${projectId}`;
+    this.#me = me;
+    this.state = emptyRoom(me);
+    this.#onChange = onChange;
+    this.#onEvent = onEvent;
+    this.#pages = new Pages(rest, this.#path("messages"), this.#path("memories"));
+    this.#typing = new TypingNotice((on) => this.#quietly("typing", { on }));
+    this.#reads = new ReadMarks((seq) => this.#quietly("mark_read", { seq }));
+  }
+
+  /** Something was written here that the server has not confirmed: the room must be kept. */
+  get busy() {
+    return this.state.pending.length > 0 || Object.keys(this.state.changes).length > 0;
+  }
+
+  /** Follow the project; a room that was open before goes on from where its state stands. */
+  open() {
+    if (this.state.phase === "ended") {
+      this.state = { ...emptyRoom(this.#me), pending: this.state.pending };
+      this.#position = null;
+    }
+    this.#subscription = this.#client.subscribe(this.stream, {
+      snapshot: true,
+      since: this.#position,
+      onSnapshot: (snapshot, info) => this.#snapshot(snapshot, info),
+      onEvent: (frame) => this.#event(frame),
+      onSignal: (frame) => this.#signal(frame),
+      onLeft: (frame) => this.#dispatch({ type: "ended", ending: endingOf(frame) }),
+    });
+  }
+
+  /** Stop following; what is being sent is still sent, and its outcome noted. */
+  close() {
+    clearTimeout(this.#expiry);
+    this.#typing.stop();
+    this.#reads.pause();
+    this.#position = this.#subscription.position;
+    this.#subscription.unsubscribe().catch((error) => console.warn("unsubscribe:", error.message));
+    this.#subscription = null;
+    this.#dispatch({ type: "expire", now: Infinity });
+  }
+
+  // ---- messages ----
+
+  send(body, replyTo = null) {
+    const entry = {
+      client_ref: newClientRef(),
+      body,
+      reply_to: replyTo,
+      created_at: new Date().toISOString(),
+    };
+    this.#typing.sent();
+    this.#post(entry);
+  }
+
+  /** Try a message again that was not sent; under its old reference, so it cannot be doubled. */
+  retry(clientRef) {
+    const entry = this.state.pending.find((other) => other.client_ref === clientRef);
+    if (entry !== undefined) this.#post(entry);
+  }
+
+  discard(clientRef) {
+    this.#dispatch({ type: "discard", client_ref: clientRef });
+  }
+
+  edit(message, body) {
+    this.#change(message, { kind: "edit", body, client_ref: newClientRef() });
+  }
+
+  remove(message) {
+    this.#change(message, { kind: "delete", client_ref: newClientRef() });
+  }
+
+  retryChange(message) {
+    const change = this.state.changes[message];
+    if (change !== undefined) this.#change(message, change);
+  }
+
+  forgetChange(message) {
+    this.#dispatch({ type: "forget", message });
+  }
+
+  /** Keys were pressed; `text` is what stands in the composer now. */
+  typed(text) {
+    if (text.trim() === "") this.#typing.stop();
+    else this.#typing.pressed();
+  }
+
+  stopTyping() {
+    this.#typing.stop();
+  }
+
+  /** The newest message is in view of a person who looks. */
+  read() {
+    this.#reads.reached(Math.max(newestHeard(this.state), this.#reads.snapshotHead));
+    const held = this.state.messages.length;
+    this.#dispatch({ type: "trim" });
+    if (this.state.messages.length < held) this.#pages.restart("messages");
+  }
+
+  // ---- lists ----
+
+  /** Fetch the page before what is held of "messages" or "memories". Throws Problem. */
+  async older(list) {
+    if (this.state.late[list] !== null) return;
+    this.#dispatch({ type: "fetching", list });
+    try {
+      const page = await this.#pages.older(list, () => this.state[list]);
+      this.#dispatch({ type: "fetched", list, ...page });
+    } catch (error) {
+      this.#dispatch({ type: "unfetched", list });
+      throw error;
+    }
+  }
+
+  /** Throws Problem. */
+  async remember(fields) {
+    const memory = await this.#rest.post(this.#path("memories"), fields);
+    this.#dispatch({ type: "stored", memory });
+  }
+
+  /** Add a person by user name, or change their role. Throws Problem. */
+  async invite(user, role) {
+    await this.#rest.post(this.#path("members"), { user, role });
+  }
+
+  // ---- what the server says ----
+
+  #snapshot(snapshot, info) {
+    if (snapshot === null) return;
+    this.#pages.restart("messages");
+    this.#pages.restart("memories");
+    const mark = snapshot.reads[this.#me] ?? 0;
+    this.#reads.restart(mark, lastIsOthers(snapshot, this.#me) ? info.head : 0);
+    this.#dispatch({ type: "snapshot", snapshot });
+  }
+
+  #event(frame) {
+    this.#dispatch({ type: "event", frame });
+    this.#onEvent(frame);
+  }
+
+  #signal(frame) {
+    this.#dispatch({ type: "signal", frame, now: Date.now() });
+    clearTimeout(this.#expiry);
+    if (typists(this.state).length === 0) return;
+    this.#expiry = setTimeout(() => this.#expire(), TYPING_MS / 6);
+  }
+
+  #expire() {
+    this.#dispatch({ type: "expire", now: Date.now() });
+    if (typists(this.state).length === 0) return;
+    this.#expiry = setTimeout(() => this.#expire(), TYPING_MS / 6);
+  }
+
+  // ---- what the person does ----
+
+  async #post(entry) {
+    const { client_ref, body, reply_to } = entry;
+    this.#dispatch({ type: "sending", ...entry });
+    try {
+      const extra = reply_to === null ? { client_ref } : { client_ref, reply_to };
+      const { message, seq } = await this.#client.sendMessage(this.stream, body, extra);
+      this.#dispatch({ type: "sent", message, seq });
+    } catch (error) {
+      this.#dispatch({ type: "failed", client_ref, error: error.message });
+    }
+  }
+
+  async #change(message, change) {
+    const { kind, body, client_ref } = change;
+    this.#dispatch({ type: "changing", message, change });
+    try {
+      const fields = kind === "edit" ? { message, body, client_ref } : { message, client_ref };
+      const reply = await this.#client.command(`${kind}_message`, fields);
+      this.#dispatch({ type: "changed", message: reply.message });
+    } catch (error) {
+      this.#dispatch({ type: "unchanged", message, error: error.message });
+    }
+  }
+
+  /** Commands that nobody waits for: typing and read marks are told again with the next occasion. */
+  #quietly(cmd, fields) {
+    if (!this.#subscription?.live) return;
+    this.#client
+      .command(cmd, { stream: this.stream, ...fields })
+      .catch((error) => console.debug(`${cmd}:`, error.message));
+  }
+
+  #dispatch(action) {
+    const before = this.state;
+    this.state = reduce(before, action);
+    if (this.state !== before && this.#subscription !== null) this.#onChange();
+  }
+
+  #path(part) {
+    return `/api/projects/${this.projectId}/${part}/`;
+  }
+}
+
+function endingOf(frame) {
+  if (frame.type === "subscribe_refused") return frame.error.message;
+  return frame.data?.reason === "deleted"
+    ? "This project was deleted."
+    : "You are no longer a member of this project.";
+}
+
+function lastIsOthers({ messages }, me) {
+  const last = messages.at(-1);
+  return last !== undefined && last.author?.id !== me;
+}

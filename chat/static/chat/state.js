@@ -1,0 +1,250 @@
+// The state of one room: a pure function of what the server said and what this person did. No DOM,
+// no clock, no network, so that it runs and is tested anywhere.
+import { fresher, indexById, withoutRow, withRow } from "./rows.js";
+
+/** How long a typist is shown without being heard of again. */
+export const TYPING_MS = 6_000;
+/** Rows kept in view of someone who reads the newest; older ones come back from the server. */
+export const KEPT_MESSAGES = 500;
+/** A snapshot as long as this may not be all there is. */
+const SNAPSHOT_ROWS = 50;
+
+/**
+ * `phase`: loading, open, or ended (then `ending` says why, in words).
+ * `pending`: own messages without a row yet, by client_ref; `changes`: own edits and deletions under
+ * way, by message id; both are `{..., state: "sending"|"failed", error}`.
+ * `older`: whether the server has rows before those held. `late`: what events said of rows that are
+ * not held while a page of older ones is being fetched, else null; without it a page read before
+ * an event would bring back what the event changed.
+ */
+export function emptyRoom(me) {
+  return {
+    me,
+    phase: "loading",
+    ending: "",
+    project: null,
+    role: null,
+    people: [],
+    messages: [],
+    memories: [],
+    reads: {},
+    pending: [],
+    changes: {},
+    typing: {},
+    older: { messages: false, memories: false },
+    late: { messages: null, memories: null },
+  };
+}
+
+/** The state after `action`: one of ACTIONS by its `type`; unknown ones change nothing. */
+export function reduce(state, action) {
+  return ACTIONS[action.type]?.(state, action) ?? state;
+}
+
+const ACTIONS = {
+  snapshot: (state, { snapshot }) => {
+    const { project, role, people, messages, memories, reads } = snapshot;
+    const kept = { ...emptyRoom(state.me), changes: state.changes };
+    const pending = messages.reduce((left, row) => settled(left, row, state.me), state.pending);
+    const older = {
+      messages: messages.length >= SNAPSHOT_ROWS,
+      memories: memories.length >= SNAPSHOT_ROWS,
+    };
+    const room = { project, role, people, messages, memories, reads, pending, older };
+    return { ...kept, ...room, phase: "open" };
+  },
+  event: (state, { frame }) => EVENTS[frame.type]?.(state, frame.data, frame) ?? state,
+  signal: (state, { frame, now }) => SIGNALS[frame.type]?.(state, frame.data, now) ?? state,
+  ended: (state, { ending }) => ({ ...state, phase: "ended", ending, typing: {} }),
+  expire: (state, { now }) => {
+    const left = Object.entries(state.typing).filter(([, typist]) => typist.until > now);
+    if (left.length === Object.keys(state.typing).length) return state;
+    return { ...state, typing: Object.fromEntries(left) };
+  },
+
+  sending: (state, { type: _, ...entry }) => {
+    const row = { ...entry, state: "sending", error: "" };
+    const at = state.pending.findIndex((other) => other.client_ref === entry.client_ref);
+    const pending = at >= 0 ? state.pending.with(at, row) : [...state.pending, row];
+    return { ...state, pending };
+  },
+  sent: (state, { message, seq }) => {
+    const row = { ...message, seq };
+    return withMessage({ ...state, pending: settled(state.pending, row, state.me) }, row, false);
+  },
+  failed: (state, { client_ref, error }) => ({
+    ...state,
+    pending: state.pending.map((entry) =>
+      entry.client_ref === client_ref ? { ...entry, state: "failed", error } : entry,
+    ),
+  }),
+  discard: (state, { client_ref }) => ({
+    ...state,
+    pending: state.pending.filter((entry) => entry.client_ref !== client_ref),
+  }),
+
+  changing: (state, { message, change }) => ({
+    ...state,
+    changes: { ...state.changes, [message]: { ...change, state: "sending", error: "" } },
+  }),
+  changed: (state, { message }) => {
+    return withMessage({ ...state, changes: without(state.changes, message.id) }, message, false);
+  },
+  unchanged: (state, { message, error }) => {
+    const change = state.changes[message];
+    if (change === undefined) return state;
+    const failed = { ...change, state: "failed", error };
+    return { ...state, changes: { ...state.changes, [message]: failed } };
+  },
+  forget: (state, { message }) => ({ ...state, changes: without(state.changes, message) }),
+
+  stored: (state, { memory }) => withMemory(state, memory, false),
+  fetching: (state, { list }) => ({ ...state, late: { ...state.late, [list]: new Map() } }),
+  fetched: (state, { list, rows, more }) => {
+    const late = state.late[list];
+    if (late === null) return state; // a snapshot replaced the list meanwhile
+    const merged = rows.reduce((held, row) => {
+      const news = late.has(row.id) ? late.get(row.id) : row;
+      if (news === null) return held;
+      const page = fresher(row, { ...row, ...news }, { event: true });
+      return withRow(held, page, (a, b) => fresher(a, b, { event: false }));
+    }, state[list]);
+    return {
+      ...state,
+      [list]: merged,
+      older: { ...state.older, [list]: more },
+      late: { ...state.late, [list]: null },
+    };
+  },
+  unfetched: (state, { list }) => ({ ...state, late: { ...state.late, [list]: null } }),
+  trim: (state) => {
+    if (state.messages.length <= KEPT_MESSAGES || state.late.messages !== null) return state;
+    const messages = state.messages.slice(-KEPT_MESSAGES);
+    return { ...state, messages, older: { ...state.older, messages: true } };
+  },
+};
+
+const EVENTS = {
+  new_message: (state, { message }, { seq }) => {
+    const pending = settled(state.pending, message, state.me);
+    const typing = without(state.typing, message.author?.id);
+    return withMessage({ ...state, pending, typing }, { ...message, seq }, true);
+  },
+  message_updated: (state, { message }) => withMessage(state, message, true),
+  ai_response_generated: (state, { message }) => withMessage(state, message, true),
+  message_deleted: (state, { message }) => {
+    const held = state.messages.find((row) => row.id === message);
+    const changes = without(state.changes, message);
+    if (held !== undefined) {
+      return withMessage({ ...state, changes }, { ...held, body: "", deleted: true }, true);
+    }
+    const late = noted(state.late.messages, message, { id: message, body: "", deleted: true });
+    return { ...state, changes, late: { ...state.late, messages: late } };
+  },
+  message_read: (state, { reads }) => ({ ...state, reads: { ...state.reads, ...reads } }),
+
+  memory_stored: (state, { memory }) => withMemory(state, memory, true),
+  memory_updated: (state, { memory }) => withMemory(state, memory, true),
+  memory_deleted: (state, { memory }) => withoutMemory(state, memory),
+  memory_expired: (state, { memory }) => withoutMemory(state, memory),
+  memory_relevance_changed: (state, { memory, importance }) =>
+    memoryChanged(state, memory, { importance }),
+  dependency_updated: (state, { memory, depends_on }) =>
+    memoryChanged(state, memory, { depends_on }),
+
+  project_updated: (state, { project }) => ({ ...state, project }),
+  project_joined: (state, { member }) => {
+    const at = state.people.findIndex((other) => other.user.id === member.user.id);
+    const people = at >= 0 ? state.people.with(at, member) : [...state.people, member];
+    const role = member.user.id === state.me ? member.role : state.role;
+    return { ...state, people, role };
+  },
+  project_left: (state, { user }) => ({
+    ...state,
+    people: state.people.filter((member) => member.user.id !== user.id),
+    typing: without(state.typing, user.id),
+  }),
+};
+
+const SIGNALS = {
+  typing_indicator: (state, { user }, now) => {
+    if (user.id === state.me) return state;
+    const typist = { user, until: now + TYPING_MS };
+    return { ...state, typing: { ...state.typing, [user.id]: typist } };
+  },
+  typing_stop: (state, { user }) => ({ ...state, typing: without(state.typing, user.id) }),
+};
+
+function withMessage(state, message, event) {
+  const [first] = state.messages;
+  const unheld = indexById(state.messages, message.id) < 0;
+  if (unheld && state.older.messages && first !== undefined && message.id < first.id) {
+    // Before what is held: it will come with its page.
+    const late = noted(state.late.messages, message.id, message);
+    return { ...state, late: { ...state.late, messages: late } };
+  }
+  const merge = (held, row) => ({ ...fresher(held, row, { event }), seq: held.seq ?? row.seq });
+  return { ...state, messages: withRow(state.messages, message, merge) };
+}
+
+function withMemory(state, memory, event) {
+  const merge = (held, row) => fresher(held, row, { event });
+  return { ...state, memories: withRow(state.memories, memory, merge) };
+}
+
+function withoutMemory(state, id) {
+  const late = { ...state.late, memories: noted(state.late.memories, id, null) };
+  return { ...state, memories: withoutRow(state.memories, id), late };
+}
+
+function memoryChanged(state, id, fields) {
+  const held = state.memories.find((row) => row.id === id);
+  return held === undefined ? state : withMemory(state, { ...held, ...fields }, true);
+}
+
+/** What was sent under `message`'s reference has arrived. */
+function settled(pending, message, me) {
+  if (message.client_ref === null || message.author?.id !== me) return pending;
+  return pending.filter((entry) => entry.client_ref !== message.client_ref);
+}
+
+function noted(late, id, row) {
+  return late === null ? null : new Map(late).set(id, row);
+}
+
+function without(entries, key) {
+  if (!Object.hasOwn(entries, key)) return entries;
+  const { [key]: _, ...rest } = entries;
+  return rest;
+}
+
+// ---- what the page reads from it ----
+
+export const mayWrite = (state) => state.role === "owner" || state.role === "member";
+export const mayEdit = (state, message) => mayWrite(state) && message.author?.id === state.me;
+export const mayDelete = (state, message) =>
+  mayEdit(state, message) || (state.role === "owner" && message.kind !== "system");
+
+/** Pinned first, then the newest. */
+export function orderedMemories(state) {
+  return state.memories.toSorted((a, b) => b.pinned - a.pinned || b.id - a.id);
+}
+
+/** Names of those who type now, in the order in which they began. */
+export const typists = (state) => Object.values(state.typing).map(({ user }) => user.name);
+
+/** The seq of the newest message by somebody else that came live, or 0. */
+export function newestHeard(state) {
+  const row = state.messages.findLast((m) => m.seq !== undefined && m.author?.id !== state.me);
+  return row?.seq ?? 0;
+}
+
+/** `{id, names}`: this person's newest message and who has read it, or null. */
+export function seen(state) {
+  const mine = state.messages.findLast((row) => row.author?.id === state.me && !row.deleted);
+  if (mine?.seq === undefined) return null;
+  const names = state.people
+    .filter(({ user }) => user.id !== state.me && (state.reads[user.id] ?? 0) >= mine.seq)
+    .map(({ user }) => user.name);
+  return names.length > 0 ? { id: mine.id, names } : null;
+}

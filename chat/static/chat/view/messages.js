@@ -1,0 +1,164 @@
+// The pane of messages: the list, what is new in it, who types.
+import { typists } from "../state.js";
+import { askToDelete } from "./confirm.js";
+import { byId, element, setText, showText } from "./dom.js";
+import { KeyedList } from "./keyed.js";
+import { moveFocus, openMenu } from "./menu.js";
+import { createRow, fillRow } from "./message_row.js";
+import { Scroller } from "./scroller.js";
+import { Spoken } from "./spoken.js";
+import { timeline } from "./timeline.js";
+import { dayName } from "./times.js";
+
+export class MessagesView {
+  #me;
+  #room = null;
+  #composer;
+  #onRead;
+  #list = byId("message-list");
+  #rows;
+  #scroller = new Scroller(byId("scroll"), () => this.#looked());
+  #spoken = new Spoken(byId("messages-spoken"));
+  #newer = byId("newer");
+  #unseen = 0;
+  #firstKey = null;
+
+  /** `me`: {id, name}; `onRead()`: the newest message is in view. */
+  constructor({ me, composer, onRead }) {
+    this.#me = me;
+    this.#composer = composer;
+    this.#onRead = onRead;
+    this.#rows = new KeyedList(this.#list, {
+      keyOf: (item) => item.key,
+      create: (item) => (item.day ? createDay() : createRow()),
+      update: (row, item) => (item.day ? fillDay(row, item) : fillRow(row, item, this)),
+    });
+    this.#list.addEventListener("keydown", (event) => this.#keyPressed(event));
+    this.#newer.addEventListener("click", () => this.toEnd());
+    byId("messages-older").addEventListener("click", () => this.#older());
+    document.addEventListener("visibilitychange", () => this.#looked());
+  }
+
+  /** Show another room, or none; what follows is a fresh list, read from its end. */
+  open(room) {
+    this.#room = room;
+    this.#firstKey = null;
+    this.#unseen = 0;
+    this.#rows.render([]);
+    showText(byId("messages-problem"), "");
+    this.#scroller.toEnd();
+  }
+
+  render(state) {
+    const items = timeline(state, this.#me);
+    const prepended = this.#firstKey !== null && items.some((item, at) => at > 0 && item.key === this.#firstKey);
+    this.#firstKey = items.find((item) => !item.day)?.key ?? null;
+    this.#scroller.around(() => this.#rows.render(items), { prepended });
+    this.#rove();
+    byId("messages-empty").hidden = state.phase !== "open" || items.length > 0;
+    const older = byId("messages-older");
+    older.hidden = !state.older.messages;
+    older.disabled = state.late.messages !== null;
+    setText(byId("typing"), typingText(typists(state)));
+    this.#looked();
+  }
+
+  /** An event that came live: perhaps a message that is out of sight. */
+  heard(frame) {
+    if (frame.type !== "new_message" || frame.data.message.author?.id === this.#me.id) return;
+    this.#spoken.message(frame.data.message);
+    if (!this.#scroller.atEnd) this.#unseen += 1;
+  }
+
+  toEnd() {
+    this.#scroller.toEnd();
+    this.#looked();
+  }
+
+  // ---- actions of a row ----
+
+  openMenu(button, item) {
+    const { message } = item;
+    openMenu(button, [
+      { label: "Reply", run: () => this.#composer.reply(message) },
+      ...(item.mayEdit ? [{ label: "Edit", run: () => this.#composer.edit(message) }] : []),
+      ...(item.mayDelete
+        ? [{ label: "Delete…", danger: true, run: () => this.#remove(message) }]
+        : []),
+    ]);
+  }
+
+  retry(item) {
+    if (item.what === "new") this.#room.retry(item.client_ref);
+    else this.#room.retryChange(item.message.id);
+  }
+
+  giveUp(item) {
+    if (item.what === "new") this.#room.discard(item.client_ref);
+    else this.#room.forgetChange(item.message.id);
+  }
+
+  async goTo(id) {
+    const held = () => this.#list.querySelector(`[data-message="${id}"]`);
+    if (held() === null) return;
+    this.#scroller.show(held());
+    held().classList.remove("found");
+    requestAnimationFrame(() => held()?.classList.add("found"));
+  }
+
+  // ----
+
+  async #remove(message) {
+    if (await askToDelete(message)) this.#room.remove(message.id);
+  }
+
+  async #older() {
+    const problem = byId("messages-problem");
+    showText(problem, "");
+    try {
+      await this.#room.older("messages");
+    } catch (error) {
+      showText(problem, error.message);
+    }
+  }
+
+  #looked() {
+    if (this.#scroller.atEnd) {
+      this.#unseen = 0;
+      if (this.#room !== null && document.visibilityState === "visible") this.#onRead();
+    }
+    this.#newer.hidden = this.#unseen === 0;
+    setText(this.#newer, this.#unseen === 1 ? "1 new message" : `${this.#unseen} new messages`);
+  }
+
+  /** The whole list is one stop of the Tab key; arrows move between messages. */
+  #rove() {
+    const buttons = [...this.#list.querySelectorAll(".more")];
+    const current = buttons.find((button) => button === document.activeElement) ?? buttons.at(-1);
+    for (const button of buttons) button.tabIndex = button === current ? 0 : -1;
+  }
+
+  #keyPressed(event) {
+    if (!event.target.classList.contains("more")) return;
+    if (moveFocus([...this.#list.querySelectorAll(".more")], event.key)) {
+      event.preventDefault();
+      this.#rove();
+    }
+  }
+}
+
+function createDay() {
+  return element("li", { class: "day" }, element("span"));
+}
+
+function fillDay(row, item) {
+  row.dataset.key = item.key;
+  setText(row.firstElementChild, dayName(item.day));
+}
+
+function typingText(names) {
+  if (names.length === 0) return "";
+  if (names.length === 1) return `${names[0]} is typing…`;
+  if (names.length === 2) return `${names[0]} and ${names[1]} are typing…`;
+  return `${names[0]} and ${names.length - 1} others are typing…`;
+}

@@ -1,0 +1,26 @@
+// What a screen reader says of new messages: each while they are few, their number when they pour in.
+const GATHER_MS = 700;
+const FEW = 3;
+
+export class Spoken {
+  #region;
+  #waiting = [];
+  #timer = null;
+
+  /** `region` is an element with aria-live. */
+  constructor(region) {
+    this.#region = region;
+  }
+
+  message({ author, body }) {
+    this.#waiting.push(`${author?.name ?? "System"}: ${body.slice(0, 200)}`);
+    this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
+  }
+
+  #speak() {
+    const texts = this.#waiting;
+    this.#waiting = [];
+    this.#timer = null;
+    this.#region.textContent = texts.length <= FEW ? texts.join(". ") : `${texts.length} new messages`;
+  }
+}

@@ -1,0 +1,94 @@
+// What the list of messages shows: a pure function of a room's state.
+import { mayDelete, mayEdit, mayWrite, seen } from "../state.js";
+import { dayKey } from "./times.js";
+
+/** Messages of one person within this time stand under one heading. */
+const GROUPED_MS = 5 * 60_000;
+
+/**
+ * Items in order: `{key, day}` for the line between two days, else `{key, message, state, what,
+ * error, grouped, mine, quoted, menu, seenBy}`. Own messages are keyed by their reference, so that
+ * the row of one on its way becomes the row of the settled one.
+ */
+export function timeline(state, me) {
+  const rows = new Map(state.messages.map((message) => [message.id, message]));
+  const seenNow = seen(state);
+  const entries = [
+    ...state.messages.map((message) => settledItem(state, message, me, seenNow)),
+    ...state.pending.map((entry) => pendingItem(entry, me)),
+  ];
+  const items = [];
+  let before = null;
+  for (const entry of entries) {
+    const day = dayKey(entry.message.created_at);
+    if (before === null || dayKey(before.created_at) !== day) {
+      items.push({ key: `day-${day}`, day: entry.message.created_at });
+      before = null;
+    }
+    const replied = entry.message.reply_to;
+    const quoted = replied === null ? null : rows.get(replied) ?? unheld(replied);
+    items.push({ ...entry, quoted, grouped: quoted === null && follows(before, entry.message) });
+    before = entry.message;
+  }
+  return items;
+}
+
+function settledItem(state, message, me, seenNow) {
+  const mine = message.author?.id === me.id;
+  const change = state.changes[message.id];
+  const saving = change?.kind === "edit" && change.state === "sending";
+  return {
+    key: mine && message.client_ref !== null ? `ref-${message.client_ref}` : `id-${message.id}`,
+    message: saving ? edited(message, change.body) : message,
+    mine,
+    state: change?.state ?? "settled",
+    what: change?.kind ?? "new",
+    error: change?.error ?? "",
+    menu: !message.deleted && mayWrite(state),
+    mayEdit: mayEdit(state, message),
+    mayDelete: mayDelete(state, message),
+    seenBy: seenNow?.id === message.id ? seenNow.names.join(", ") : "",
+  };
+}
+
+// The same objects for the same input: rows are only filled again when their item has changed.
+const cache = new WeakMap();
+
+function edited(message, body) {
+  const held = cache.get(message);
+  if (held?.body === body) return held;
+  const made = { ...message, body };
+  cache.set(message, made);
+  return made;
+}
+
+function pendingItem(entry, me) {
+  let message = cache.get(entry);
+  if (message === undefined) {
+    const { body, reply_to, created_at } = entry;
+    const fields = { id: null, kind: "user", edited_at: null, deleted: false };
+    message = { ...fields, author: me, body, reply_to, created_at };
+    cache.set(entry, message);
+  }
+  const { state, error, client_ref } = entry;
+  const none = { menu: false, mayEdit: false, mayDelete: false, seenBy: "" };
+  return { key: `ref-${client_ref}`, message, mine: true, state, what: "new", error, client_ref, ...none };
+}
+
+const unheldRows = new Map();
+
+/** A message that is answered but not held: only that it exists is known. */
+function unheld(id) {
+  if (!unheldRows.has(id)) unheldRows.set(id, { id, author: null, body: "", deleted: false });
+  return unheldRows.get(id);
+}
+
+function follows(before, message) {
+  return (
+    before !== null &&
+    before.kind === "user" && // what the system or the AI says stands by itself
+    message.kind === "user" &&
+    before.author?.id === message.author?.id &&
+    Date.parse(message.created_at) - Date.parse(before.created_at) < GROUPED_MS
+  );
+}

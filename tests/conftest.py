@@ -1,0 +1,15 @@
+"""What every test may rely on.
+
+The suite runs on SQLite, or on PostgreSQL with DATABASE_URL set (`make test-postgres`). Servers
+that tests start have databases of their own.
+"""
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """The real hasher takes a third of a second for each of the many people made in tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,43 @@
+// How the words of people become nodes; with the smallest document that element() needs.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+// A fake of the two methods of a document that are used here.
+globalThis.document = {
+  createElement: (tag) => ({
+    tag,
+    attributes: {},
+    append() {},
+    setAttribute(name, value) {
+      this.attributes[name] = value;
+    },
+  }),
+};
+const { prose } = await import("../../chat/static/chat/view/prose.js");
+
+const shown = (text) =>
+  prose(text)
+    .filter((part) => part !== "")
+    .map((part) => (typeof part === "string" ? part : `${part.tag}:${part.textContent}`));
+
+test("addresses, code and strong words are marked", () => {
+  const text = "**Title**: see https://example.org/a?b=1. Run `make run`!";
+  const expected = ["strong:Title", ": see ", "a:https://example.org/a?b=1", ". Run ", "code:make run", "!"];
+  assert.deepEqual(shown(text), expected);
+});
+
+test("only web addresses become links", () => {
+  for (const text of ["javascript:alert(1)", "data:text/html,x", "https://", "**", "a ** b", "`"]) {
+    assert.deepEqual(shown(text), [text]);
+  }
+});
+
+test("an address in brackets, or in strong marks, keeps neither", () => {
+  assert.deepEqual(shown("(http://a.example/x)"), ["(", "a:http://a.example/x", ")"]);
+});
+
+test("hostile lengths take no time", () => {
+  const started = performance.now();
+  for (const text of ["*".repeat(16_000), "`".repeat(16_000), `https://${".".repeat(16_000)}`]) prose(text);
+  assert.ok(performance.now() - started < 1_000);
+});
