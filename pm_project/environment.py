@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -39,7 +40,7 @@ class Environment(BaseSettings):
         ("localhost", "127.0.0.1", "[::1]"), "host names separated by commas"
     )
     host: str = _setting("127.0.0.1", "an address to listen on", min_length=1)
-    data_dir: Path = _setting(Path(".data"), "a folder")
+    data_dir: Path = _setting(Path(".data"), "a folder that exists or can be made")
     database_url: str | None = _setting(
         None,
         "postgres://USER@HOST:PORT/NAME or sqlite:///FILE",
@@ -86,8 +87,21 @@ class Environment(BaseSettings):
 
     @field_validator("data_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value if value.is_absolute() else ROOT / value
+    def _made(cls, value: Path) -> Path:
+        """Absolute, and there from now on. Raises ValueError where it cannot be made."""
+        folder = value if value.is_absolute() else ROOT / value
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ValueError(str(error)) from error
+        return folder
+
+    @field_validator("database_url")
+    @classmethod
+    def _readable_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _ = urlsplit(value).port  # raises ValueError where the port is no number
+        return value
 
     @model_validator(mode="after")
     def _secret_outside_debug(self) -> "Environment":

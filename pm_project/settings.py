@@ -14,7 +14,6 @@ from pm_project.environment import ROOT, load_environment
 
 PM = load_environment()
 BASE_DIR = ROOT
-PM.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _stored_secret() -> str:

@@ -1,0 +1,65 @@
+# make run [PORT=8001] [WORKERS=2]   set up, make the demo, serve; Ctrl-C stops everything
+# make test                          the whole suite on SQLite; make test-postgres on PostgreSQL
+# make check                         format, lint, types, import directions, migrations, API schema
+
+.PHONY: help install install-dev run test test-postgres check latency
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+MANAGE := $(PY) manage.py
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
+# 3.11 first: it is what everything is tested with.
+PYTHONS := python3.11 python3 python3.12 python3.13 python3.14
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# Ends the server when make is killed, however that happens (Linux), so that nothing stays behind.
+TIED := import os, signal, sys; from realtime.embedded.lifetime import die_with_parent; \
+	die_with_parent(int(sys.argv[1]), signal.SIGTERM); \
+	os.execv(sys.executable, [sys.executable, "manage.py", "serve", *sys.argv[2:]])
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+# The stamps are younger than the requirements that were installed last.
+$(VENV)/.installed: requirements.txt
+	@for python in $(PYTHONS); do \
+		if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Expected Python 3.11 or newer with venv (one of: $(PYTHONS)), got none." >&2; \
+		echo "On Debian or Ubuntu: apt-get install python3.11 python3.11-venv" >&2; \
+		exit 1; \
+	fi; \
+	echo "Preparing $(VENV) with $$found; the first time takes a minute." >&2; \
+	$(PY) -c 'import pip; $(SUITABLE)' >/dev/null 2>&1 || "$$found" -m venv --clear $(VENV)
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt $(VENV)/.installed
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+run: install
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo
+	@exec $(PY) -c '$(TIED)' $$PPID $(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS))
+
+test: install-dev
+	$(PY) -m pytest $(ARGS)
+
+test-postgres: install-dev
+	$(PY) -m tests.postgres -- $(PY) -m pytest $(ARGS)
+
+check: install-dev
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy .
+	$(PY) -m pytest -q tests/test_imports.py
+	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+latency: install-dev
+	$(PY) -m bench.latency $(ARGS)
