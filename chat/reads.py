@@ -7,7 +7,7 @@ message, and cursors never move back.
 from django.db import transaction
 
 from chat import events
-from chat.models import ReadCursor
+from chat.models import Membership, ReadCursor
 from realtime.database import in_database
 from realtime.log.locks import lock_streams
 from realtime.log.reading import stream_state
@@ -46,13 +46,18 @@ async def flush() -> None:
 @retried
 @transaction.atomic
 def move_cursors(project_id: int, marks: dict[int, int]) -> dict[int, int]:
-    """Move cursors forward, at most to the head, and publish those that moved, as one event."""
+    """Move cursors forward, at most to the head, and publish those that moved, as one event.
+
+    Marks of people who are no members now are dropped: one of a deleted account would fail with
+    all the others. Raises NotFound when the project is gone.
+    """
     stream = project_stream(project_id)
     lock_streams(stream)
     head = stream_state(stream).head
+    members = Membership.objects.filter(project_id=project_id, user_id__in=marks)
     moved: dict[int, int] = {}
-    for user_id, seq in sorted(marks.items()):
-        wanted = min(seq, head)
+    for user_id in members.order_by("user_id").values_list("user_id", flat=True):
+        wanted = min(marks[user_id], head)
         cursor, created = ReadCursor.objects.get_or_create(
             project_id=project_id, user_id=user_id, defaults={"seq": wanted}
         )

@@ -12,10 +12,11 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from chat import events
-from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, Project
+from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, Project, User
 from realtime.log.locks import create_stream
 from realtime.log.writing import publish
 from realtime.protocol.streams import project_stream, user_stream
+from realtime.security.endings import publish_ending
 
 Fields = Iterable[str] | None
 
@@ -104,3 +105,15 @@ def membership_deleted(instance: Membership, origin: Any = None, **_: Any) -> No
     if not _goes_with_project(origin):
         publish(project_stream(instance.project_id), events.project_left(instance, ends=True))
         publish(user_stream(instance.user_id), events.project_left(instance))
+
+
+@receiver(post_save, sender=User)
+def user_saved(instance: User, created: bool, **_: Any) -> None:
+    """Here rather than in `User.save`, which bulk creation and fixtures do not call."""
+    if created:
+        create_stream(user_stream(instance.pk))
+
+
+@receiver(post_delete, sender=User)
+def user_deleted(instance: User, **_: Any) -> None:
+    publish_ending(instance.pk, user_stream(instance.pk), "Your account was deleted.")

@@ -13,7 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 
 import pm_project.urls  # noqa: F401 - views are imported at start, not at the first request
 from realtime.lifespan import Lifespan
-from realtime.sockets.paths import websocket_urlpatterns
+from realtime.sockets.routing import websocket_urlpatterns
 
 application: Any = ProtocolTypeRouter(
     {"http": http, "websocket": URLRouter(websocket_urlpatterns()), "lifespan": Lifespan()}

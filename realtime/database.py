@@ -43,6 +43,7 @@ def snapshot() -> Iterator[None]:
         return
     begin = getattr(connection, "begin_deferred_next", None)
     if begin is not None:
+        connection.ensure_connection()  # or a failure to connect would defer a later, writing one
         begin()
     with transaction.atomic():
         if connection.vendor == "postgresql":

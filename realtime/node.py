@@ -91,8 +91,14 @@ async def current_node() -> Node:
     return _node
 
 
+def running_node() -> Node | None:
+    """The node of the running loop, None where there is none."""
+    return _node if _node is not None and _node.loop is asyncio.get_running_loop() else None
+
+
 async def stop_node() -> None:
     global _node
-    if _node is not None and _node.loop is asyncio.get_running_loop():
-        node, _node = _node, None
+    node = running_node()
+    if node is not None:
+        _node = None
         await node.stop()

@@ -40,7 +40,9 @@ def _again(write: Write | None) -> Sent | None:
     earlier = earlier_write(write)
     if earlier is None:
         return None
-    message = Message.objects.select_related("author").get(pk=earlier.target)
+    message = Message.objects.select_related("author").filter(pk=earlier.target).first()
+    if message is None:
+        raise NotFound("client_ref: expected the message that it made, got one that is gone")
     return Sent(message, earlier.seq, created=False)
 
 

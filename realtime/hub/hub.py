@@ -151,16 +151,19 @@ class Hub:
                 await self._check(streams)
             except RealtimeError as error:
                 logger.warning("positions not checked: %s", error.message)
+            except Exception:
+                # A named top-level loop: if it ended, a lost hint would never be found.
+                logger.exception("positions not checked")
 
     async def recheck(self, stream: HubStream) -> None:
         """Look at the stream's row now: somebody saw another epoch. Raises Unavailable."""
         await self._check([stream])
 
     async def _check(self, streams: Sequence[HubStream]) -> None:
-        noted = {stream.id: (stream, stream.last) for stream in streams}
+        noted = {stream.id: (stream, stream.noted()) for stream in streams}
         for state in await self.reader.states(noted):
-            stream, last = noted[state.id]
-            stream.check(state, last)
+            stream, before = noted[state.id]
+            stream.check(state, before)
 
     def _on_joined(self, name: str) -> None:
         self.spawn(self._check_after_joining(name))

@@ -37,7 +37,8 @@ class Ring:
                 self.clear()
             self._entries.append(entry)
             self._bytes += len(entry.frame or b"")
-            if len(self._entries) > MAX_ENTRIES or self._bytes > MAX_BYTES:
+            # One large entry may be worth several small ones.
+            while len(self._entries) > MAX_ENTRIES or self._bytes > MAX_BYTES:
                 self._drop_first()
 
     def drop_up_to(self, seq: int) -> None:

@@ -8,7 +8,7 @@ before the head was read, means that the log lost its tail.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
@@ -24,6 +24,13 @@ SLICE = 500
 MAX_WAITING_SIGNALS = 64
 
 Spawn = Callable[..., "asyncio.Task[None]"]
+
+
+class Noted(NamedTuple):
+    """Where the stream stood before its row was read; `resets` tells of one in between."""
+
+    last: int
+    resets: int
 
 
 class HubStream:
@@ -47,7 +54,9 @@ class HubStream:
         self._healing: asyncio.Task[None] | None = None
         self._redactions = 0
         self._blanked = 0
-        self._signals: list[tuple[int, bytes]] = []
+        self._resets = 0
+        self._early: list[tuple[str, Sequence[Entry]]] = []  # came while the stream was opened
+        self._waiting_signals = 0
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
     # Opening and resetting
@@ -56,13 +65,15 @@ class HubStream:
         """Read epoch, head and the newest frames. Raises NotFound, Unavailable."""
         redactions = self._redactions
         self._adopt(await self._reader.open(self.name, MAX_ENTRIES), redactions)
-        self._advance()
+        early, self._early = self._early, []
+        for epoch, entries in early:
+            self.arrive(epoch, entries)
 
     def _adopt(self, opening: Opening, redactions: int) -> None:
         state = opening.state
         self.id, self.epoch = state.id, state.epoch
         self.last = self._fanned = state.head
-        self._known = max(self._known, state.head)
+        self._known = state.head
         self.ring.clear()
         self.ring.extend(opening.entries)
         self._forget_redacted(redactions)
@@ -72,15 +83,22 @@ class HubStream:
         if redactions != self._redactions:
             self.ring.drop_up_to(self._blanked)
 
-    def check(self, state: StreamState, noted_last: int) -> None:
-        """Compare with the row; `noted_last` is what `last` was before the row was read."""
-        if state.epoch != self.epoch or state.head < noted_last:
+    def noted(self) -> Noted:
+        """To be taken before the row is read, and given to `check` with it."""
+        return Noted(self.last, self._resets)
+
+    def check(self, state: StreamState, noted: Noted) -> None:
+        """Compare with the row. What was read before a reset says nothing of the new log."""
+        if noted.resets != self._resets:
+            return
+        if state.epoch != self.epoch or state.head < noted.last:
             self._reset(state)
         elif state.head > self.last:
             self._known = max(self._known, state.head)
             self._heal_soon()
 
     def _reset(self, state: StreamState) -> None:
+        self._resets += 1
         self._pending.clear()
         self.ring.clear()
         self.epoch = state.epoch
@@ -96,16 +114,19 @@ class HubStream:
 
         Returns False when they speak of another epoch: then the row must be looked at.
         """
-        if self.epoch and epoch != self.epoch:
+        if not self.epoch:
+            if len(self._early) < MAX_ENTRIES:
+                self._early.append((epoch, entries))
+            return True
+        if epoch != self.epoch:
             return False
         for entry in entries:
-            if entry.seq <= self.last and self.epoch:
+            if entry.seq <= self.last:
                 continue
             self._known = max(self._known, entry.seq)
             if entry.frame is not None and len(self._pending) < MAX_ENTRIES:
                 self._pending[entry.seq] = entry
-        if self.epoch:
-            self._advance()
+        self._advance()
         return True
 
     def _advance(self) -> None:
@@ -140,15 +161,19 @@ class HubStream:
         """Wait for what may just be late, then read the gap: once per process."""
         await asyncio.sleep(GAP_WAIT_S)
         while self._known > self.last:
-            redactions, before = self._redactions, self.last
+            redactions, known, noted = self._redactions, self._known, self.noted()
             gap = await self._reader.gap(self.id, self.last, MAX_ENTRIES)
-            if gap.state.epoch != self.epoch or gap.state.head < before:
+            if noted.resets != self._resets:
+                continue  # it was read from the log that is gone
+            if gap.state.epoch != self.epoch or gap.state.head < noted.last:
                 self._reset(gap.state)
                 return
-            self._known = gap.state.head if gap.state.head >= self.last else self._known
+            # What was heard of during the reading may not be in it; older hearsay ends here.
+            if self._known == known:
+                self._known = max(gap.state.head, self.last)
             if gap.jump:
                 self._jump(gap.entries, gap.state.head, redactions)
-                return
+                continue
             fresh = [entry for entry in gap.entries if entry.seq > self.last]
             self.healed += len(fresh)
             for entry in fresh:
@@ -221,14 +246,18 @@ class HubStream:
         """Deliver now, or as soon as the events that it is about have been; else drop it."""
         if self.last >= after:
             self._fan_signals(frames)
-        elif len(self._signals) < MAX_WAITING_SIGNALS:
+        elif self._waiting_signals < MAX_WAITING_SIGNALS:
             self._known = max(self._known, after)
             self._heal_soon()
+            self._waiting_signals += 1
             self._spawn(self._signal_later(after, frames))
 
     async def _signal_later(self, after: int, frames: Sequence[bytes]) -> None:
-        if await self.beyond(after - 1, SIGNAL_WAIT_S):
-            self._fan_signals(frames)
+        try:
+            if await self.beyond(after - 1, SIGNAL_WAIT_S):
+                self._fan_signals(frames)
+        finally:
+            self._waiting_signals -= 1
 
     def _fan_signals(self, frames: Sequence[bytes]) -> None:
         for subscription in list(self.subscriptions):

@@ -101,8 +101,8 @@ class Subscription:
         for index, entry in enumerate(entries):
             if entry.ends is not None and self._ends_here(entry):
                 if index:
-                    self.sink.write_nowait(frames[:index])
                     self.cursor = entries[index - 1].seq
+                    self.sink.write_nowait(frames[:index])
                 self.end()
                 self.sink.lost(self, entry)
                 return

@@ -1,7 +1,7 @@
 """`client_ref`: a write that is sent again takes effect once.
 
-An action calls `earlier_write` after it has locked its streams and `remember_write` at its end, in
-the same transaction.
+An action calls `earlier_write` after it has locked its streams and, when that gave nothing,
+`remember_write` at its end, in the same transaction.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from django.utils import timezone
 from realtime.models.client_ref import ClientRef
 from realtime.protocol.errors import Conflict
 
-_REMEMBER = """
+_CLAIM = """
     INSERT INTO realtime_clientref (user_id, ref, content, target, seq, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+    VALUES (%s, %s, %s, 0, NULL, %s) ON CONFLICT DO NOTHING
 """
 
 
@@ -35,31 +35,29 @@ class Write:
 
 
 def earlier_write(write: Write | None) -> ClientRef | None:
-    """What this reference already made, None when it is new. Raises Conflict for other content."""
-    if write is None:
+    """What this reference already made; None when it is new, and then claimed for this write.
+
+    The claim waits for a transaction that has claimed the same reference in another stream, so
+    whoever is second sees what the first one made. Raises Conflict for other content.
+    """
+    if write is None or _claimed(write):
         return None
-    found = ClientRef.objects.filter(user_id=write.user_id, ref=write.ref).first()
-    if found is not None and found.content != write.digest:
+    found = ClientRef.objects.get(user_id=write.user_id, ref=write.ref)
+    if found.content != write.digest:
         raise Conflict(
             f"client_ref: expected a new reference, got {write.ref!r} with other content"
         )
     return found
 
 
-def remember_write(write: Write | None, target: int, seq: int | None) -> None:
-    """Keep what the reference made. Raises Conflict when another stream's transaction was first:
-    the insert waits for that one to end, so both cannot commit."""
-    if write is None:
-        return
-    values: list[Any] = [
-        write.user_id,
-        write.ref,
-        write.digest,
-        target,
-        seq,
-        timezone.now(),
-    ]
+def _claimed(write: Write) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(_REMEMBER, values)
-        if cursor.rowcount != 1:
-            raise Conflict(f"client_ref: expected a new reference, got {write.ref!r} again at once")
+        cursor.execute(_CLAIM, [write.user_id, write.ref, write.digest, timezone.now()])
+        return cursor.rowcount == 1
+
+
+def remember_write(write: Write | None, target: int, seq: int | None) -> None:
+    """Keep what the claimed reference made."""
+    if write is not None:
+        mine = ClientRef.objects.filter(user_id=write.user_id, ref=write.ref)
+        mine.update(target=target, seq=seq)

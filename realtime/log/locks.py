@@ -8,9 +8,9 @@ On SQLite the IMMEDIATE transaction is the lock, and only the bookkeeping remain
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
+from realtime.conf import options
 from realtime.models.stream import Stream
 from realtime.protocol.errors import RealtimeError
 
@@ -30,23 +30,27 @@ class _Held:
     commit and rollback drop both; no other record of ours could follow that so closely.
     """
 
-    __slots__ = ("block", "name")
+    __slots__ = ("name", "transaction")
 
-    def __init__(self, name: str, block: int) -> None:
+    def __init__(self, name: str, of_transaction: tuple[Any, str | None]) -> None:
         self.name = name
-        self.block = block
+        self.transaction = of_transaction
 
     def __call__(self) -> None:
         """Nothing is left to do at commit."""
 
 
-def _outermost_block() -> int:
-    """The identity of the transaction; a test case's own wrapper does not count as one."""
+def _this_transaction() -> tuple[Any, str | None]:
+    """Tells apart the transactions that a test case wraps into one: outermost block, savepoint.
+
+    The block alone does not tell: `@transaction.atomic` uses one object for every call. Where
+    nothing wraps them, commit and rollback drop all markers anyway.
+    """
     blocks: list[Any] = connection.atomic_blocks
-    for block in blocks:
-        if not getattr(block, "_from_testcase", False):
-            return id(block)
-    return 0
+    savepoints: list[str | None] = connection.savepoint_ids
+    wrapping = sum(getattr(block, "_from_testcase", False) for block in blocks)
+    block = blocks[wrapping] if wrapping < len(blocks) else None
+    return block, savepoints[wrapping - 1] if 0 < wrapping <= len(savepoints) else None
 
 
 def require_transaction() -> None:
@@ -56,23 +60,23 @@ def require_transaction() -> None:
 
 def held_streams() -> list[str]:
     """Names of the streams locked by the current transaction, in the order of locking."""
-    block = _outermost_block()
+    this = _this_transaction()
     return [
         hook.name
         for _, hook, *_ in connection.run_on_commit
-        if isinstance(hook, _Held) and hook.block == block
+        if isinstance(hook, _Held) and hook.transaction == this
     ]
 
 
 def note_held(name: str) -> None:
     """Record a lock taken by other means: a row just created or just updated."""
-    transaction.on_commit(_Held(name, _outermost_block()))
+    transaction.on_commit(_Held(name, _this_transaction()))
 
 
 def check_order(names: Iterable[str], held: list[str]) -> None:
     """In tests and in development, refuse an order that could deadlock another writer."""
     first = min(names, default=None)
-    if settings.DEBUG and held and first is not None and first < max(held):
+    if options().debug and held and first is not None and first < max(held):
         raise LockOrder(f"expected {first} to be locked before {max(held)}; lock both in one call")
 
 

@@ -27,6 +27,8 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
 
     def _locked(self, *, deleting: bool = False) -> list[Row]:
         """The rows, read under the locks of their streams (which are found first, unlocked)."""
+        if self.query.is_sliced:
+            raise TypeError("expected a bulk write of all matching rows, got a slice")
         rows: list[Row] = list(self.all())
         lock_streams(
             *{
@@ -35,7 +37,9 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
                 for name in (row.ending_stream_names() if deleting else row.stream_names())
             }
         )
-        fresh = self.model._default_manager.filter(pk__in=[row.pk for row in rows])  # noqa: SLF001
+        # Matched again: while the lock was awaited, another writer may have changed the row.
+        matching = self.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
+        fresh = self.model._default_manager.filter(pk__in=list(matching))  # noqa: SLF001
         return cast("list[Row]", list(fresh.select_for_update().order_by("pk")))
 
     def _announce(self, rows: Iterable[Row], *, created: bool) -> None:
@@ -66,16 +70,24 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
             with publishing_together():
                 return super().delete()
 
-    def bulk_create(self, objs: Iterable[Row], *args: Any, **kwargs: Any) -> list[Row]:
+    def bulk_create(
+        self,
+        objs: Iterable[Row],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[Row]:
         rows = list(objs)
-        if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
+        if ignore_conflicts or update_conflicts:
             raise SilentWrite(
                 "bulk_create: expected no ignore_conflicts or update_conflicts, because which "
                 "rows were written is then unknown; save the rows one by one"
             )
         with transaction.atomic():
             lock_streams(*{name for row in rows for name in row.stream_names()})
-            made = super().bulk_create(rows, *args, **kwargs)
+            made = super().bulk_create(rows, batch_size)
             self._announce(made, created=True)
         return made
 
@@ -87,7 +99,9 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
             lock_streams(*{name for row in rows for name in row.stream_names()})
             plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
             count = plain.bulk_update(rows, fields, batch_size)
-            self._announce(plain.filter(pk__in=[row.pk for row in rows]), created=False)
+            self._announce(
+                plain.filter(pk__in=[row.pk for row in rows]).order_by("pk"), created=False
+            )
         return count
 
     def _raw_delete(self, using: str | None) -> Any:

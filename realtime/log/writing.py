@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -33,6 +34,21 @@ class _Checked:
     draft: EventDraft
     declared: EventType
     data: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """A draft among the commit hooks until its gathering ends.
+
+    A rolled back savepoint drops it there together with the row that it tells of.
+    """
+
+    gathering: object
+    stream: str
+    checked: _Checked
+
+    def __call__(self) -> None:
+        """Never left to do: the gathering takes it out before the commit."""
 
 
 def family_enabled(family: Family) -> bool:
@@ -63,10 +79,11 @@ def publish(stream: str, event: EventDraft) -> Position | None:
     require_transaction()
     checked = _checked(stream, event)
     if checked is None:
+        _blank_without_event(stream, event)
         return None
-    gathered = _gathered()
-    if gathered is not None:
-        gathered.setdefault(stream, []).append(checked)
+    gathering = _gathering()
+    if gathering is not None:
+        transaction.on_commit(_Gathered(gathering, stream, checked))
         return None
     return _append(stream, [checked])
 
@@ -74,8 +91,19 @@ def publish(stream: str, event: EventDraft) -> Position | None:
 def publish_many(stream: str, events: Sequence[EventDraft]) -> Position | None:
     """As `publish` for many events of one stream, with one UPDATE and one INSERT."""
     require_transaction()
-    checked = [found for event in events if (found := _checked(stream, event)) is not None]
+    checked: list[_Checked] = []
+    for event in events:
+        if (found := _checked(stream, event)) is not None:
+            checked.append(found)
+        else:
+            _blank_without_event(stream, event)
     return _append(stream, checked) if checked else None
+
+
+def _blank_without_event(stream: str, event: EventDraft) -> None:
+    """A deleted text goes from the log even where nobody wants to be told of it."""
+    if event.redacts:
+        blank_subject(event.redacts, 0, ())
 
 
 @contextmanager
@@ -83,27 +111,63 @@ def publishing_together() -> Iterator[None]:
     """Gather what is published inside and append it at the end, per stream in order.
 
     For bulk paths: the cost of the stream's row is paid once for all. Nested use joins the outer.
+    An exception inside rolls the transaction (or the innermost savepoint around this) back, also
+    when it is caught: rows would stay that nobody was told of.
     """
     require_transaction()
-    if _gathered() is not None:
+    if _gathering() is not None:
         yield
         return
-    together: dict[str, list[_Checked]] = {}
-    connection._realtime_gathered = together  # type: ignore[attr-defined]  # noqa: SLF001
+    gathering = object()
+    connection._realtime_gathering = gathering  # type: ignore[attr-defined]  # noqa: SLF001
     try:
-        yield
+        with transaction.mark_for_rollback_on_error(connection.alias):
+            yield
     finally:
-        connection._realtime_gathered = None  # type: ignore[attr-defined]  # noqa: SLF001
+        connection._realtime_gathering = None  # type: ignore[attr-defined]  # noqa: SLF001
+    together = _taken(gathering)
     for stream in sorted(together):
         _append(stream, together[stream])
 
 
-def _gathered() -> dict[str, list[_Checked]] | None:
+def published_seq(stream: str) -> int | None:
+    """The newest seq that the current transaction gave in `stream`, None when it gave none.
+
+    Read from the waiting announcements, which a rolled back savepoint takes with it.
+    """
+    for _, hook, *_ in reversed(connection.run_on_commit):
+        if isinstance(hook, partial) and hook.func is publisher.announce and hook.args[0] == stream:
+            entries: list[Entry] = hook.args[2]
+            return entries[-1].seq
+    return None
+
+
+def _gathering() -> object | None:
     """The open gathering of this thread's connection: `connection` is one object per thread."""
-    return getattr(connection, "_realtime_gathered", None)
+    return getattr(connection, "_realtime_gathering", None)
+
+
+def _taken(gathering: object) -> dict[str, list[_Checked]]:
+    """Take what was gathered from among the commit hooks, per stream in order."""
+    together: dict[str, list[_Checked]] = {}
+    others: list[Any] = []
+    for entry in connection.run_on_commit:
+        hook: object = entry[1]
+        if isinstance(hook, _Gathered) and hook.gathering is gathering:
+            together.setdefault(hook.stream, []).append(hook.checked)
+        else:
+            others.append(entry)
+    connection.run_on_commit = others
+    return together
 
 
 def _append(stream: str, checked: Sequence[_Checked]) -> Position:
+    # A refused frame must not leave the head moved: readers would wait for that seq for ever.
+    with transaction.mark_for_rollback_on_error(connection.alias):
+        return _append_unsafe(stream, checked)
+
+
+def _append_unsafe(stream: str, checked: Sequence[_Checked]) -> Position:
     held = held_streams()
     if stream not in held:
         check_order([stream], held)

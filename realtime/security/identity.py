@@ -59,7 +59,16 @@ def identity_of_session(session_key: str) -> Identity:
     user = get_user(request)
     if not user.is_authenticated or request.session.session_key is None:
         raise Unauthorized("expected a signed-in session, got one that is unknown or has ended")
-    return Identity(user, session_credential(session_key), request.session.get_expiry_date())
+    return Identity(user, session_credential(session_key), session_end(request.session))
+
+
+def session_end(session: SessionBase) -> datetime:
+    """When the stored session ends. `get_expiry_date` counts its age from now, not from when it
+    was stored; only stores without a table leave nothing better."""
+    model = getattr(session, "model", None)
+    rows = model.objects.filter(pk=session.session_key) if model is not None else None
+    stored: datetime | None = rows.values_list("expire_date", flat=True).first() if rows else None
+    return stored or session.get_expiry_date()
 
 
 def identity_of_key(text: str) -> Identity:

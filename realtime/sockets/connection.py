@@ -24,6 +24,7 @@ from realtime.protocol.frames import (
     reset_frame,
     signal_frame,
 )
+from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
 from realtime.security.identity import Authenticated, still_valid
 from realtime.sockets.account import AccountWatch
@@ -99,7 +100,13 @@ class Connection:
         self.catching_up.add(subscription)
 
     def lost(self, subscription: Subscription, entry: Entry) -> None:
-        """The person left, was removed, or the project is gone."""
+        """The person left, was removed, or the project is gone.
+
+        In the person's own stream it is the credentials that ended, and with them the socket.
+        """
+        if subscription.stream.name == user_stream(self.user_id):
+            self.watch.lost(subscription, entry)
+            return
         self._forget(subscription)
         reason = "deleted" if entry.type == "project_deleted" else "removed"
         data = {"reason": reason}
@@ -159,28 +166,37 @@ class Connection:
         for step in steps:
             step()
 
-    async def run_first(self, command: dict[str, Any]) -> bool:
-        """Run a command that the path implies, replied to with id 0; False when it was refused."""
-        frame = await self._answer({"id": 0, **command})
-        accepted = frame.startswith(b'{"reply":0,"ok":true')
+    async def run_first(self, command: dict[str, Any]) -> None:
+        """Run a command that the path implies, replied to with id 0. Raises what refused it."""
+        try:
+            frame = await self._result({"id": 0, **command})
+        except RealtimeError as error:
+            self.writer.reply_nowait(error_frame(0, error))
+            raise
         self.writer.reply_nowait(frame)
         self._run_after_reply()
-        return accepted
 
     async def _answer(self, command: dict[str, Any]) -> bytes:
-        """The reply to a command. Nothing is raised from here: a fault of ours is `internal`."""
+        """The reply to a command. Nothing is raised from here."""
+        try:
+            return await self._result(command)
+        except RealtimeError as error:
+            return error_frame(command["id"], error)
+
+    async def _result(self, command: dict[str, Any]) -> bytes:
+        """The positive reply. Raises RealtimeError; a fault of ours is Internal, and logged."""
         command_id = command["id"]
         try:
             registered = registered_command(command.get("cmd"))
             result = await registered.handler(self, validated(registered.shape, command))
-        except RealtimeError as error:
-            return error_frame(command_id, error)
-        except Exception:
+            if isinstance(result, bytes):
+                return reply_frame_of(command_id, result)
+            return reply_frame(command_id, result)
+        except RealtimeError:
+            raise
+        except Exception as error:
             logger.exception("command failed cmd=%s connection=%s", command.get("cmd"), self.id)
-            return error_frame(command_id, Internal("expected this to work, got a fault of ours"))
-        if isinstance(result, bytes):
-            return reply_frame_of(command_id, result)
-        return reply_frame(command_id, result)
+            raise Internal("expected this to work, got a fault of ours") from error
 
     # The sweep
 

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from realtime.conf import options
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
-from realtime.protocol.errors import BadRequest
+from realtime.protocol.errors import BadRequest, RealtimeError
 from realtime.protocol.payloads.operations import ConnectionOpened
 from realtime.security.identity import Authenticated
 from realtime.sockets.connection import Connection
@@ -28,8 +28,10 @@ from realtime.sockets.handshake import (
     check_origin,
     offered_subprotocol,
     overloaded,
+    refusal_after,
 )
 from realtime.sockets.paths import implied_subscription
+from realtime.sockets.writer import close_message
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +48,14 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             return
         node = await current_node()
         client = (scope.get("client") or ["?"])[0]
+        # Accepted whoever it is, so that a browser can see why it is closed again.
+        await send({"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)})
         try:
             authenticated = await self._admit(scope, node)
         except Refusal as refusal:
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
-            await self._accept(scope, send)
-            await send({"type": "websocket.close", "code": refusal.code, "reason": refusal.reason})
+            await send(close_message(refusal.code, refusal.reason))
             return
-        await self._accept(scope, send)
         connection = Connection(authenticated, node.hub, send)
         node.connections.add(connection)
         logger.info(
@@ -61,8 +63,12 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         )
         code: Any = None
         try:
-            await self._greet(connection, authenticated, node)
-            await self._subscribe_by_path(connection, scope)
+            try:
+                await self._greet(connection, authenticated, node)
+                await self._subscribe_by_path(connection, scope)
+            except RealtimeError as error:
+                why = refusal_after(error)
+                connection.close(why.code, why.reason)
             code = await self._read(connection, receive)
         finally:
             node.remove(connection)
@@ -73,13 +79,16 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         """Raises Refusal."""
         if not options().websocket_enabled:
             raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
+        self._check_room(node)
+        check_origin(scope)
+        authenticated = await authenticate(scope)
+        self._check_room(node)  # again: of a crowd at the door all saw the same room before
+        return authenticated
+
+    def _check_room(self, node: Node) -> None:
+        """Raises Refusal."""
         if len(node.connections) >= options().websocket_max_connections:
             raise overloaded()
-        check_origin(scope)
-        return await authenticate(scope)
-
-    async def _accept(self, scope: dict[str, Any], send: Send) -> None:
-        await send({"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)})
 
     async def _greet(
         self, connection: Connection, authenticated: Authenticated, node: Node
@@ -104,13 +113,10 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             connection.close(CloseCode.SERVER_RESTART, "server restart")
 
     async def _subscribe_by_path(self, connection: Connection, scope: dict[str, Any]) -> None:
-        try:
-            command = implied_subscription(scope)
-        except BadRequest as error:
-            connection.close(CloseCode.BAD_REQUEST, error.message[:120])
-            return
-        if command is not None and not await connection.run_first(command):
-            connection.close(CloseCode.FORBIDDEN, "stream not readable")
+        """Raises BadRequest, and what the subscription was refused with."""
+        command = implied_subscription(scope)
+        if command is not None and not connection.writer.closed:
+            await connection.run_first(command)
 
     async def _read(self, connection: Connection, receive: Receive) -> int | None:
         """Until the peer is gone; a read never waits for a command. Returns the close code."""

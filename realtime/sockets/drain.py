@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 
-from realtime.node import current_node, stop_node
+from realtime.node import running_node, stop_node
 from realtime.protocol.codes import CloseCode
 
 CLOSE_WITHIN_S = 5.0
@@ -15,7 +15,9 @@ logger = logging.getLogger(__name__)
 async def drain(window_s: float) -> None:
     """Announce, close in step within `window_s`, then stop the node. Returns when all are closed,
     or 5 s after the window at the latest."""
-    node = await current_node()
+    node = running_node()
+    if node is None:
+        return
     node.draining = True
     loop = asyncio.get_running_loop()
     waiting = list(node.connections)

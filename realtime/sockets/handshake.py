@@ -7,11 +7,19 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from realtime.conf import options
 from realtime.database import in_database
 from realtime.protocol.codes import CloseCode
-from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
+from realtime.protocol.errors import (
+    BadRequest,
+    Internal,
+    NotFound,
+    RealtimeError,
+    Unauthorized,
+    Unavailable,
+)
 from realtime.security.identity import (
     Authenticated,
     authenticated_by,
@@ -37,6 +45,16 @@ def overloaded() -> Refusal:
     return Refusal(CloseCode.OVERLOADED, json.dumps({"retry_after_ms": delay_ms}))
 
 
+def refusal_after(error: RealtimeError) -> Refusal:
+    """What an error means for a socket that was to begin with what it refused."""
+    if isinstance(error, Internal):
+        return Refusal(CloseCode.INTERNAL, error.message)
+    if error.temporary:
+        return overloaded()
+    code = CloseCode.BAD_REQUEST if isinstance(error, BadRequest) else CloseCode.FORBIDDEN
+    return Refusal(code, error.message[:120])
+
+
 def header(scope: dict[str, Any], name: bytes) -> str | None:
     """The first header of that lower-case name; bytes that are not text become replacements."""
     for key, value in scope["headers"]:
@@ -53,10 +71,16 @@ def check_origin(scope: dict[str, Any]) -> None:
             raise Refusal(CloseCode.FORBIDDEN, "expected an Origin or an Authorization header")
         return
     origin = origin.lower()
-    scheme = "https" if scope.get("scheme") == "wss" else "http"
-    own = f"{scheme}://{(header(scope, b'host') or '').lower()}"
-    if origin != own and origin not in options().websocket_cors_origins:
+    if origin != own_origin(scope) and origin not in options().websocket_cors_origins:
         raise Refusal(CloseCode.FORBIDDEN, f"origin not allowed: {origin[:60]}")
+
+
+def own_origin(scope: dict[str, Any]) -> str | None:
+    """The site's own, None under a name that ALLOWED_HOSTS does not know (DNS rebinding)."""
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    host = (header(scope, b"host") or "").lower()
+    domain, _ = split_domain_port(host)
+    return f"{scheme}://{host}" if validate_host(domain, settings.ALLOWED_HOSTS) else None
 
 
 async def authenticate(scope: dict[str, Any]) -> Authenticated:

@@ -1,9 +1,7 @@
-"""Routes of sockets, and the subscription that a path implies."""
+"""The subscription that a socket's path implies."""
 
 from typing import Any
 from urllib.parse import parse_qs
-
-from django.urls import re_path
 
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import STATUS_STREAM, project_stream
@@ -21,7 +19,7 @@ def implied_subscription(scope: dict[str, Any]) -> dict[str, Any] | None:
         stream = STATUS_STREAM
     else:
         return None
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     command: dict[str, Any] = {"cmd": "subscribe", "stream": stream}
     if "since" in query:
         position = Position.parse(query["since"][0])
@@ -29,26 +27,3 @@ def implied_subscription(scope: dict[str, Any]) -> dict[str, Any] | None:
     if query.get("snapshot") == ["1"]:
         command["snapshot"] = True
     return command
-
-
-def websocket_urlpatterns() -> list[Any]:
-    """Patterns for Channels' URLRouter."""
-    from realtime.sockets.consumer import RealtimeConsumer
-
-    application = RealtimeConsumer.as_asgi()
-    unknown: Any = UnknownPath()  # an ASGI application, where Django's types expect a view
-    return [
-        re_path(r"^ws/?$", application),
-        re_path(r"^ws/projects/(?P<project>[1-9][0-9]{0,17})/?$", application),
-        re_path(r"^ws/(?P<status>status)/?$", application),
-        re_path(r"", unknown),
-    ]
-
-
-class UnknownPath:
-    """Any other path is refused so that a browser can see it, not by a stack trace in the log."""
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "websocket.accept"})
-        await send({"type": "websocket.close", "code": 4403, "reason": "no such WebSocket path"})

@@ -1,7 +1,7 @@
 """Subscribe, unsubscribe, history and ack."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 from pydantic_core import to_json
@@ -45,7 +45,9 @@ class History(Command):
 
 
 class Ack(Command):
-    cursors: dict[str, int]
+    cursors: dict[str, Annotated[int, Field(ge=0, strict=True)]] = Field(
+        max_length=MAX_SUBSCRIPTIONS
+    )
 
 
 @dataclass(frozen=True, slots=True)

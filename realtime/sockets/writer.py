@@ -22,6 +22,11 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
+def close_message(code: CloseCode, reason: str) -> dict[str, Any]:
+    """A plain int for the code: some servers look at its exact type."""
+    return {"type": "websocket.close", "code": int(code), "reason": reason}
+
+
 class AsgiWriter:
     """A queue of frames and, while it is not empty, the task that sends them.
 
@@ -35,7 +40,7 @@ class AsgiWriter:
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._allowance = 0
-        self._close: tuple[int, str] | None = None
+        self._close: tuple[CloseCode, str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
         self.closed = False
@@ -91,7 +96,7 @@ class AsgiWriter:
                     self._sent(len(frame))
                 if self._close is not None:
                     (code, reason), self._close = self._close, None
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self._send(close_message(code, reason))
         except TimeoutError:
             self._give_up()
             self._on_stalled()

@@ -1,6 +1,5 @@
 """A superuser at the admin, and a project to look at."""
 
-
 import pytest
 from django.test import Client
 

@@ -151,3 +151,13 @@ def test_skip_embedded_leaves_valkey_to_others(data_dir: Path, stack: ExitStack)
     process.terminate()
     assert process.wait(15) == 0
     assert valkey.answers()
+
+
+def test_debug_is_not_served_to_others_unasked(data_dir: Path, stack: ExitStack) -> None:
+    """DEBUG by default is for one machine: listening beyond it needs DEBUG to be set on purpose."""
+    process = start(stack, data_dir, "--host", "0.0.0.0", "--port", "0")
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert output == ""
+    assert "DEBUG: expected to be set on purpose" in errors
+    assert "Traceback" not in errors

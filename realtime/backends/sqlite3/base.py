@@ -31,7 +31,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._deferred_next = False
             self.cursor().execute("BEGIN DEFERRED")
             return
-        if not _turn.acquire(timeout=TURN_TIMEOUT_S):
+        # It has its turn still when an interrupt struck between a commit and its end.
+        if not self._has_turn and not _turn.acquire(timeout=TURN_TIMEOUT_S):
             raise OperationalError(f"expected a turn to write within {TURN_TIMEOUT_S:.0f} s")
         self._has_turn = True
         try:

@@ -52,8 +52,9 @@ ClientRef = Annotated[
     str, StringConstraints(min_length=1, max_length=64), AfterValidator(printable)
 ]
 Moment = Annotated[datetime, PlainSerializer(wire_time, return_type=str)]
-Seq = Annotated[int, Field(ge=0, strict=True)]
-Id = Annotated[int, Field(ge=1, strict=True)]
+MAX_ID = 2**63 - 1  # what a database column of ids holds
+Seq = Annotated[int, Field(ge=0, le=MAX_ID, strict=True)]
+Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 
 
 class Person(Shape):

@@ -1,0 +1,133 @@
+"""A circuit breaker: stop asking a part that does not answer, and find out when it does again.
+
+    closed ──failures──> open ──after a jittered wait──> half-open ──success──> closed
+                          ^                                  │
+                          └──────────── failure ─────────────┘
+
+Half-open lets exactly one call through, whoever comes first; the others are refused as when open.
+Each opening in a row waits twice as long, with full jitter above a floor, so that many processes do
+not probe together. Usable from any thread and from any event loop; it never waits itself.
+The pattern is M. Nygard's (Release It!, 2007).
+"""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from types import MappingProxyType
+
+from realtime.protocol.errors import Unavailable
+
+
+class BreakerState(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class BreakerOpen(Unavailable):
+    """The call was not made; `retry_after_ms` says when the next probe is due."""
+
+
+Clock = Callable[[], float]
+_breakers: dict[str, "CircuitBreaker"] = {}
+HISTORY = 20  # changes of state kept for status
+
+
+class CircuitBreaker:
+    """`failures` in a row open it; it stays open from `wait_s` to `max_wait_s`, growing."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        failures: int = 3,
+        wait_s: float = 1.0,
+        max_wait_s: float = 30.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.changes: deque[tuple[float, BreakerState]] = deque(maxlen=HISTORY)
+        self._limit = failures
+        self._wait_s = wait_s
+        self._max_wait_s = max_wait_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state = BreakerState.CLOSED
+        self._failures = 0
+        self._openings = 0
+        self._probe_at = 0.0
+        _breakers[name] = self
+
+    @property
+    def state(self) -> BreakerState:
+        return self._state
+
+    @contextmanager
+    def guarding(self, *failing: type[BaseException]) -> Iterator[None]:
+        """Make one call inside. Raises BreakerOpen instead of making it.
+
+        An exception of one of the types `failing` counts as a failure of the part; any other, and
+        a return, as an answer. A cancelled call says nothing: a cancelled probe frees its place.
+        """
+        self._admit()
+        try:
+            yield
+        except failing:
+            self._failed()
+            raise
+        except Exception:
+            self._answered()
+            raise
+        except BaseException:
+            self._unknown()
+            raise
+        else:
+            self._answered()
+
+    def _admit(self) -> None:
+        with self._lock:
+            if self._state is BreakerState.CLOSED:
+                return
+            left_s = self._probe_at - self._clock()
+            if self._state is BreakerState.OPEN and left_s <= 0:
+                self._change(BreakerState.HALF_OPEN)
+                return
+            raise BreakerOpen(
+                f"expected {self.name} to answer, got a part that is not asked at present",
+                retry_after_ms=max(1, round(max(left_s, self._wait_s / 10) * 1000)),
+            )
+
+    def _failed(self) -> None:
+        with self._lock:
+            if self._state is BreakerState.OPEN:
+                return  # a call that began before it opened: no news
+            self._failures += 1
+            if self._state is BreakerState.HALF_OPEN or self._failures >= self._limit:
+                wait_s = min(self._max_wait_s, self._wait_s * 2**self._openings)
+                self._openings += 1
+                self._probe_at = self._clock() + random.uniform(wait_s / 2, wait_s)
+                self._change(BreakerState.OPEN)
+
+    def _answered(self) -> None:
+        with self._lock:
+            self._failures = self._openings = 0
+            self._change(BreakerState.CLOSED)
+
+    def _unknown(self) -> None:
+        with self._lock:
+            if self._state is BreakerState.HALF_OPEN:
+                self._change(BreakerState.OPEN)  # its time is over already: the next call probes
+
+    def _change(self, state: BreakerState) -> None:
+        if state is not self._state:
+            self._state = state
+            self.changes.append((self._clock(), state))
+
+
+def breakers() -> Mapping[str, CircuitBreaker]:
+    """Every breaker of the process by name, for status."""
+    return MappingProxyType(_breakers)

@@ -1,0 +1,159 @@
+"""The hub: what it takes from a group, and the position check that must never end."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from realtime import publisher
+from realtime.hub import hub as hub_module
+from realtime.hub.hub import Hub
+from realtime.log.entries import Entry
+from realtime.protocol.errors import NotFound
+from tests.hub.fakes import NAME, Log, Reader
+
+
+def play(story: Callable[[Hub, Log], Awaitable[None]]) -> None:
+    """A hub over a log in memory, without its relay."""
+
+    async def run() -> None:
+        hub, log = Hub(), Log()
+        hub.reader = log  # type: ignore[assignment]
+        log.commit()
+        try:
+            await story(hub, log)
+        finally:
+            await hub.stop()
+
+    asyncio.run(run())
+
+
+async def following(hub: Hub, log: Log) -> Reader:
+    stream = await hub.open(NAME)
+    log.stream = stream
+    reader = Reader(1, log, log.epoch)
+    reader.follow(stream, cursor=log.head, authorized_at=log.head, target=log.head)
+    return reader
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def hint(log: Log, *entries: Entry) -> dict[str, Any]:
+    listed = [list(entry) for entry in entries]
+    return {"type": publisher.HINT_EVENTS, "stream": NAME, "epoch": log.epoch, "entries": listed}
+
+
+def test_types_of_group_messages_are_an_allow_list() -> None:
+    """Whatever else comes is counted and dropped."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        hub.on_message({"type": "websocket.send", "text": "x"})
+        hub.on_message({})
+        assert hub.unknown_messages == 2
+        hub.on_message(hint(log, log.commit()))
+        assert reader.seqs == [2]
+
+    play(story)
+
+
+def test_own_signals_that_come_back_are_dropped() -> None:
+    """They have no seq to be known by; the node that made them has delivered them."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        message = {"type": publisher.HINT_SIGNALS, "stream": NAME, "signals": [[1, b"signal"]]}
+        hub.on_message({**message, "origin": publisher.origin()})
+        assert reader.signals == []
+        hub.on_message({**message, "origin": "another"})
+        assert reader.signals == [b"signal"]
+
+    play(story)
+
+
+def test_hint_of_another_epoch_makes_the_hub_look() -> None:
+    """The row decides, not the hint."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        hub.on_message({**hint(log, log.commit()), "epoch": "e0"})
+        await until(lambda: reader.seqs == [2])
+        log.lose_tail(1)
+        hub.on_message(hint(log, log.commit()))
+        await until(lambda: reader.reset_by == "epoch")
+        assert hub.streams[NAME].epoch == "e2"
+
+    play(story)
+
+
+def test_position_check_outlives_any_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bug: an error that is not of our tree ended the task, and with it the floor under
+    everything: a lost hint was then never found."""
+    monkeypatch.setattr(hub_module, "POLL_EVERY_S", 0.001)
+    monkeypatch.setattr(hub_module, "CHECK_EVERY_S", 0.002)
+    failures = 0
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        states = log.states
+
+        async def broken(ids: Any) -> Any:
+            nonlocal failures
+            failures += 1
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(log, "states", broken)
+        hub.spawn(hub._check_positions())
+        await until(lambda: failures > 2)
+        monkeypatch.setattr(log, "states", states)
+        log.commit()
+        await until(lambda: reader.seqs == [2])
+
+    with caplog.at_level(logging.CRITICAL, logger="realtime.hub.hub"):
+        play(story)
+
+
+def test_opening_that_fails_leaves_nothing_behind() -> None:
+    """Everyone who waits for it is told, and the next one may try again."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        async def missing(name: str, limit: int) -> Any:
+            raise NotFound("expected an existing stream, got none")
+
+        opened, log.open = log.open, missing  # type: ignore[method-assign]
+        results = await asyncio.gather(hub.open(NAME), hub.open(NAME), return_exceptions=True)
+        assert all(isinstance(result, NotFound) for result in results)
+        assert hub.streams == {}
+        log.open = opened  # type: ignore[method-assign]
+        one, other = await asyncio.gather(hub.open(NAME), hub.open(NAME))
+        assert one is other
+
+    play(story)
+
+
+def test_stream_closes_a_while_after_its_last_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while somebody reads or waits, nor just after."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        assert reader.subscription is not None
+        monkeypatch.setattr(hub_module, "KEEP_OPEN_S", -1)
+        hub.close_idle()
+        assert NAME in hub.streams
+        reader.subscription.end()
+        monkeypatch.setattr(hub_module, "KEEP_OPEN_S", 60)
+        hub.close_idle()
+        assert NAME in hub.streams
+        monkeypatch.setattr(hub_module, "KEEP_OPEN_S", -1)
+        hub.close_idle()
+        assert NAME not in hub.streams
+
+    play(story)

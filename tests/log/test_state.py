@@ -1,0 +1,172 @@
+"""Old snapshot + events == fresh snapshot, whatever people do."""
+
+import copy
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from chat import reads
+from chat.actions import memories, messages, projects
+from chat.models import Memory, Message
+from chat.queries.snapshot import project_snapshot
+from realtime.protocol.errors import RealtimeError
+from realtime.protocol.streams import StreamName
+from tests.log.world import World, frames, head
+
+pytestmark = pytest.mark.django_db
+
+State = dict[str, Any]
+
+
+def by_id(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {row["id"]: row for row in rows}
+
+
+def applied(state: State, event: dict[str, Any], me: int) -> State:
+    """What a client does with an event of the project's stream."""
+    new, data = copy.deepcopy(state), event["data"]
+    changed, remembered = by_id(new["messages"]), by_id(new["memories"])
+    match event["type"]:
+        case "new_message" | "message_updated":
+            changed[data["message"]["id"]] = data["message"]
+        case "message_deleted":
+            changed[data["message"]] |= {"body": "", "deleted": True}
+        case "message_read":
+            new["reads"] |= data["reads"]
+        case "memory_stored" | "memory_updated":
+            remembered[data["memory"]["id"]] = data["memory"]
+        case "memory_deleted":
+            remembered.pop(data["memory"])
+        case "dependency_updated":
+            if data["memory"] in remembered:
+                remembered[data["memory"]]["depends_on"] = data["depends_on"]
+        case "project_updated":
+            new["project"] = data["project"]
+        case "project_joined":
+            people = {one["user"]["id"]: one for one in new["people"]}
+            people[data["member"]["user"]["id"]] = data["member"]
+            new["people"] = list(people.values())
+        case "project_left":
+            new["people"] = [p for p in new["people"] if p["user"]["id"] != data["user"]["id"]]
+        case other:
+            raise AssertionError(f"expected an event that changes the snapshot, got {other}")
+    new["messages"], new["memories"] = list(changed.values()), list(remembered.values())
+    new["role"] = next((p["role"] for p in new["people"] if p["user"]["id"] == me), None)
+    return new
+
+
+ACTION = st.tuples(
+    st.sampled_from(
+        [
+            "send",
+            "send",
+            "reply",
+            "edit",
+            "delete",
+            "store",
+            "store",
+            "change",
+            "forget",
+            "forget_all",
+            "rename",
+            "role",
+            "remove",
+            "read",
+            "roll_back",
+            "bulk",
+        ]
+    ),
+    st.integers(0, 7),
+    st.integers(0, 7),
+)
+
+
+def picked(rows: Any, number: int) -> int:
+    keys = list(rows.order_by("pk").values_list("pk", flat=True))
+    return int(keys[number % len(keys)]) if keys else 999_999
+
+
+def act(world: World, what: str, first: int, second: int) -> None:
+    """One action of somebody; what they may not do is refused, which is part of the test."""
+    project = world.project.pk
+    who = (world.ada, world.bob)[first % 2]
+    message, memory = picked(Message.objects, second), picked(Memory.objects, second)
+    match what:
+        case "send":
+            messages.send_message(who, project, body=f"m{first}", client_ref=f"r{second}")
+        case "reply":
+            messages.send_message(who, project, body=f"m{first}", reply_to=message)
+        case "edit":
+            messages.edit_message(who, message, body=f"e{first}")
+        case "delete":
+            messages.delete_message(who, message)
+        case "store":
+            memories.store_memory(who, project, title=f"t{first}", depends_on=[memory][: first % 2])
+        case "change":
+            others = {memory, picked(Memory.objects, first)}
+            memories.update_memory(who, picked(Memory.objects, second + 1), depends_on=others)
+        case "forget":
+            memories.delete_memory(who, memory)
+        case "forget_all":
+            Memory.objects.filter(pk__gt=memory).delete()
+        case "rename":
+            projects.update_project(who, project, name=f"n{first}", description=f"d{second}")
+        case "role":
+            role = ("owner", "member", "viewer")[second % 3]
+            projects.set_member(world.ada, project, user_id=who.pk, role=role)
+        case "remove":
+            projects.remove_member(world.ada, project, who.pk)
+        case "read":
+            reads.move_cursors(project, {who.pk: second + 1})
+        case "roll_back":
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                world.message("lost").save()
+                world.memory("lost").save()
+                raise ZeroDivisionError
+        case "bulk":
+            Message.objects.bulk_create([world.message(f"b{n}") for n in range(first % 3)])
+            Memory.objects.filter(pk__lte=memory).update(importance=second / 10)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(actions=st.lists(ACTION, min_size=8, max_size=25), known=st.integers(0, 8))
+def test_old_snapshot_and_events_give_the_fresh_snapshot(
+    world: World, actions: list[tuple[str, int, int]], known: int
+) -> None:
+    """Whatever is in a snapshot and changes has its event, and the event says enough."""
+    name = StreamName.parse(world.stream)
+    with transaction.atomic():
+        for action in actions[:known]:
+            attempt(world, action)
+        state, seq = project_snapshot(world.ada, name), head(world.stream)
+        for action in actions[known:]:
+            attempt(world, action)
+        for event in frames(world.stream, seq):
+            state = applied(state, event, world.ada.pk)
+        fresh = project_snapshot(world.ada, name)
+        transaction.set_rollback(True)
+    assert ordered(state) == ordered(fresh)
+
+
+def attempt(world: World, action: tuple[str, int, int]) -> None:
+    try:
+        with transaction.atomic():
+            act(world, *action)
+    except RealtimeError:
+        pass
+
+
+def ordered(state: State) -> State:
+    people = sorted(state["people"], key=lambda one: one["user"]["id"])
+    lists = {
+        name: sorted(state[name], key=lambda one: one["id"]) for name in ("messages", "memories")
+    }
+    return {**state, "people": people, **lists}

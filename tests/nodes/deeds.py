@@ -1,0 +1,142 @@
+"""What `Backstage` can do, in its own process. Arguments and results are JSON values."""
+
+import itertools
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from chat.actions import projects
+from chat.models import Membership, Message, Project, User
+from realtime.models import ApiKey, Event, Stream
+from realtime.models.api_key import key_digest
+from realtime.security.identity import sign_in
+
+_numbers = itertools.count(1)
+_run = uuid.uuid4().hex[:6]
+
+
+def person(
+    name: str, *, password: str | None = None, staff: bool = False, permission: str | None = None
+) -> dict[str, Any]:
+    """A new account and an API key of it. Without a password none is hashed, which is slow."""
+    user = User(username=f"{name}-{_run}-{next(_numbers)}", first_name=name, is_staff=staff)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        user.set_password(password)
+    user.save()
+    if permission is not None:
+        app, codename = permission.split(".")
+        found = Permission.objects.get(content_type__app_label=app, codename=codename)
+        user.user_permissions.add(found)
+    return {"id": user.pk, "name": name, "username": user.username, "key": key(user.pk)}
+
+
+def key(user: int) -> str:
+    """Another API key of the user."""
+    return ApiKey.issue(user, "test")[1]
+
+
+def session(user: int, age_s: float = 3600) -> dict[str, Any]:
+    """A signed-in session whose row ends in `age_s`, whatever it says of its own age."""
+    token, _ = sign_in(User.objects.get(pk=user), 3600)
+    ends = timezone.now() + timedelta(seconds=age_s)
+    Session.objects.filter(pk=token).update(expire_date=ends)
+    return {"token": token, "expires_at": ends.isoformat()}
+
+
+def team() -> dict[str, Any]:
+    """A project with an owner, a member and a viewer, and a stranger to it."""
+    people = {name: person(name) for name in ("ada", "bob", "vera", "sam")}
+    owner = User.objects.get(pk=people["ada"]["id"])
+    row = projects.create_project(owner, name="Apollo")
+    for name, role in (("bob", "member"), ("vera", "viewer")):
+        projects.set_member(owner, row.pk, user_id=people[name]["id"], role=role)
+    return {"project": row.pk, "people": people}
+
+
+def join(project: int, user: int, role: str = "member") -> None:
+    Membership(project_id=project, user_id=user, role=role).save()
+
+
+def remove(project: int, user: int) -> None:
+    Membership.objects.get(project_id=project, user_id=user).delete()
+
+
+def remove_and_post(project: int, user: int, author: int) -> None:
+    """Two commits without a breath between them."""
+    remove(project, user)
+    post(project, author, 1)
+
+
+def delete_project(project: int) -> None:
+    Project.objects.get(pk=project).delete()
+
+
+def post(project: int, author: int, count: int, body: str = "message") -> int:
+    """That many messages in batches of 250 a commit; the head afterwards."""
+    first = Project.objects.get(pk=project).sessions.order_by("pk")[0]
+    for start in range(0, count, 250):
+        Message.objects.bulk_create(
+            Message(project_id=project, session=first, author_id=author, body=f"{body} {number}")
+            for number in range(start, min(start + 250, count))
+        )
+    return head(f"project.{project}")
+
+
+def head(stream: str) -> int:
+    return int(Stream.objects.get(name=stream).head)
+
+
+def count_messages(project: int) -> int:
+    return int(Message.objects.filter(project_id=project).count())
+
+
+def trim(stream: str, floor: int) -> None:
+    """As retention does: the oldest events go and the row says so."""
+    row = Stream.objects.get(name=stream)
+    Event.objects.filter(stream=row, seq__lte=floor).delete()
+    Stream.objects.filter(pk=row.pk).update(floor=floor)
+
+
+def new_epoch(stream: str) -> None:
+    """As after a restore: what seqs meant before, they no longer mean."""
+    Stream.objects.filter(name=stream).update(epoch=uuid.uuid4().hex[:6])
+
+
+def revoke_key(text: str) -> None:
+    row = ApiKey.objects.get(digest=key_digest(text))
+    row.revoked_at = timezone.now()
+    row.save()
+
+
+def delete_key(text: str) -> None:
+    ApiKey.objects.get(digest=key_digest(text)).delete()
+
+
+def change_password(user: int) -> None:
+    row = User.objects.get(pk=user)
+    row.set_unusable_password()
+    row.save()
+
+
+def deactivate(user: int) -> None:
+    row = User.objects.get(pk=user)
+    row.is_active = False
+    row.save()
+
+
+def set_staff(user: int, staff: bool) -> None:
+    row = User.objects.get(pk=user)
+    row.is_staff = staff
+    row.save()
+
+
+def more_projects(user: int, count: int) -> list[int]:
+    """Projects of the user's own."""
+    owner = User.objects.get(pk=user)
+    return [projects.create_project(owner, name=f"P{number}").pk for number in range(count)]
