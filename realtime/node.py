@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
+from realtime.shared.store import shared_store
 from realtime.sockets.sweep import registered_sweeps
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Node:
         self.id = uuid.uuid4().hex[:12]
         self.loop = asyncio.get_running_loop()
         self.hub = Hub()
+        self.shared = shared_store()
         self.connections: set[Connection] = set()
         self.draining = False
         self._empty = asyncio.Event()
@@ -55,6 +57,8 @@ class Node:
         """End the tasks; what registered sweeps have gathered is written first."""
         await self._sweep_once()
         await self.hub.stop()
+        if self.shared is not None:
+            await self.shared.close()
 
     async def _sweep_connections(self) -> None:
         """No socket has timers of its own: heartbeats and expiry of all of them are found here."""

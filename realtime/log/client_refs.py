@@ -53,7 +53,7 @@ def earlier_write(write: Write | None) -> ClientRef | None:
 def _claimed(write: Write) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [write.user_id, write.ref, write.digest, timezone.now()])
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def remember_write(write: Write | None, target: int, seq: int | None) -> None:

@@ -5,7 +5,7 @@ one stream, and so do two streams in two orders; hence one sorted call per actio
 On SQLite the IMMEDIATE transaction is the lock, and only the bookkeeping remains.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -47,7 +47,7 @@ def _this_transaction() -> tuple[Any, str | None]:
     nothing wraps them, commit and rollback drop all markers anyway.
     """
     blocks: list[Any] = connection.atomic_blocks
-    savepoints: list[str | None] = connection.savepoint_ids
+    savepoints: Sequence[str | None] = connection.savepoint_ids
     wrapping = sum(getattr(block, "_from_testcase", False) for block in blocks)
     block = blocks[wrapping] if wrapping < len(blocks) else None
     return block, savepoints[wrapping - 1] if 0 < wrapping <= len(savepoints) else None

@@ -84,7 +84,7 @@ def test_delete_announces_and_blanks_each(world: World) -> None:
     "write",
     [
         lambda world: Message.objects.bulk_create([world.message()], ignore_conflicts=True),
-        lambda world: Message.objects.bulk_create([world.message()], None, True),  # noqa: FBT003
+        lambda world: Message.objects.bulk_create([world.message()], None, True),
         lambda world: Message.objects.bulk_create(
             [world.message()],
             update_conflicts=True,

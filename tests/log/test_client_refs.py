@@ -32,12 +32,13 @@ def test_other_content_under_the_same_reference_is_a_conflict(world: World) -> N
     sent = send_message(world.ada, world.project.pk, body="hello", client_ref="r")
     other = create_project(world.ada, name="Other")
     before = head(world.stream)
-    for write in (
+    writes: list[Callable[[], Any]] = [
         lambda: send_message(world.ada, world.project.pk, body="other", client_ref="r"),
         lambda: send_message(world.ada, other.pk, body="hello", client_ref="r"),
         lambda: edit_message(world.ada, sent.message.pk, body="hello", client_ref="r"),
         lambda: delete_message(world.ada, sent.message.pk, client_ref="r"),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(Conflict, match="client_ref"):
             write()
     assert head(world.stream) == before
@@ -64,7 +65,7 @@ def test_refused_write_keeps_no_reference(world: World) -> None:
 
 
 def test_reference_of_a_message_that_is_gone(world: World) -> None:
-    """Bug: an administrator had deleted the row, and the second try was a fault of ours for ever."""
+    """Bug: once an administrator had deleted the row, every retry was a fault of ours."""
     sent = send_message(world.ada, world.project.pk, body="hello", client_ref="r")
     sent.message.delete()
     with pytest.raises(NotFound, match="client_ref"):

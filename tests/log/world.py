@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from chat.models import ChatSession, Memory, Message, Project, User
 from realtime.models import Event, Stream
@@ -61,6 +62,14 @@ def types(stream: str, after: int = 0) -> list[str]:
 
 def own_stream(user: User) -> str:
     return user_stream(user.pk)
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """A block of a transaction, or a savepoint in one, that fails at its end."""
+    with suppress(ZeroDivisionError), transaction.atomic():
+        yield
+        raise ZeroDivisionError
 
 
 def together(*works: Callable[[], Any]) -> list[Any]:

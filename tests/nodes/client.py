@@ -45,7 +45,7 @@ class Client:
         place = urlsplit(url)
         reached = socket.create_connection((reach or place.hostname, place.port or 80), timeout=10)
         if slow:
-            reached.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            reached.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131_072)
         self.frames: list[Frame] = []
         self.heartbeats: list[Frame] = []
         self._last_id = 0

@@ -22,7 +22,7 @@ def main(project: str, author: str, body: str) -> None:
     from chat.models import User
     from realtime import publisher
 
-    publisher.announce = die
+    publisher.announce = die  # type: ignore[assignment]
     send_message(User.objects.get(pk=author), int(project), body=body)
 
 

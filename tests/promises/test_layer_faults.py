@@ -40,6 +40,12 @@ def steady_posts(cluster: Cluster, room: Room, every_s: float = 0.02) -> Iterato
         thread.join(30)
 
 
+def flowing(took: list[float], count: int) -> None:
+    """Wait until that many more were posted."""
+    seen = len(took)
+    wait_until(lambda: len(took) > seen + count, "messages to flow on")
+
+
 def flushall(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(5)
@@ -56,8 +62,7 @@ def test_valkey_killed_while_messages_flow(cluster: Cluster, room: Room, follow:
     with steady_posts(cluster, room) as took:
         killed.kill()
         wait_until(lambda: cluster.valkey not in {None, killed}, "another valkey", HEALED_S)
-        seen = len(took)
-        wait_until(lambda: len(took) > seen + 10, "messages to flow on")
+        flowing(took, 10)
     head = cluster.backstage("head", stream=room.stream)
     assert head == room.head + len(took)
     for follower in followers:
@@ -71,9 +76,8 @@ def test_valkey_that_forgets_everything(cluster: Cluster, room: Room, follow: Fo
     followers = [follow(server).settle() for server in cluster.servers[:2]]
     with steady_posts(cluster, room) as took:
         for _ in range(5):
-            seen = len(took)
             flushall(cluster.valkey_socket)
-            wait_until(lambda seen=seen: len(took) > seen + 3, "messages to flow on")
+            flowing(took, 3)
     head = room.head + len(took)
     for follower in followers:
         follower.wait_for(head, POSITION_CHECK_S)
