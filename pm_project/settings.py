@@ -188,6 +188,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # A traceback for each attempt while Redis is away: the relay says it once, in one line.
+        "channels_redis": {"level": "CRITICAL"},
         "django.channels.server": {"level": "WARNING"},
     },
 }

@@ -26,7 +26,8 @@ from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
 
 logger = logging.getLogger(__name__)
 
-QUEUE_LIMIT = 20_000  # announcements; above it the newest hint is dropped and counted
+QUEUE_LIMIT = 20_000  # announcements; above either bound the newest hint is dropped and counted
+QUEUE_BYTES = 67_108_864  # of their frames
 SEND_TIMEOUT_S = 1.0
 FLUSH_TIMEOUT_S = 1.0
 BATCH_BYTES = 262_144  # of frames in one hint
@@ -42,6 +43,12 @@ class _Announcement:
     entries: tuple[Entry, ...]
     signal: tuple[int, bytes] | None = None  # (after, frame)
 
+    @property
+    def size(self) -> int:
+        """Bytes of frames that a hint would carry."""
+        size = len(self.signal[1]) if self.signal is not None else 0
+        return size + sum(len(entry.frame or b"") for entry in self.entries)
+
 
 LocalHub = Callable[[str, str, Sequence[Entry]], None]
 LocalSignals = Callable[[str, int, bytes], None]
@@ -55,6 +62,8 @@ class Publisher:
         self.dropped = 0
         self.failed = 0
         self._queue: deque[_Announcement] = deque()
+        self._queued_bytes = 0
+        self._turn = threading.Lock()  # of the queue and its size
         self._idle = threading.Event()
         self._idle.set()
         self._start = threading.Lock()
@@ -65,11 +74,14 @@ class Publisher:
     def put_nowait(self, announcement: _Announcement) -> None:
         if isinstance(get_channel_layer(), InMemoryChannelLayer):
             return  # one process: the local hub has been told already
-        if len(self._queue) >= QUEUE_LIMIT:
-            self.dropped += 1
-            return
-        self._idle.clear()
-        self._queue.append(announcement)
+        size = announcement.size
+        with self._turn:
+            if len(self._queue) >= QUEUE_LIMIT or self._queued_bytes + size > QUEUE_BYTES:
+                self.dropped += 1
+                return
+            self._idle.clear()
+            self._queue.append(announcement)
+            self._queued_bytes += size
         if self._thread is None:
             self._begin()
         loop, wake = self._loop, self._wake
@@ -104,7 +116,10 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            gathered = [self._queue.popleft() for _ in range(len(self._queue))]
+            with self._turn:
+                gathered = list(self._queue)
+                self._queue.clear()
+                self._queued_bytes = 0
             for stream, message in _joined(gathered):
                 await self._send(layer, stream, message)
             if not self._queue:
@@ -203,15 +218,23 @@ def detach_local_hub() -> None:
     _local = None
 
 
+def _hand_over(hub: Callable[..., None], *arguments: Any) -> None:
+    try:
+        hub(*arguments)
+    except RuntimeError as error:
+        # Its event loop has ended, and with it the sockets of this process; others have theirs.
+        logger.debug("own hub not told error=%r", error)
+
+
 def announce(stream: str, epoch: str, entries: Sequence[Entry]) -> None:
     """Tell the local hub and, by hint, all nodes of committed entries. Never waits."""
-    if _local is not None:
-        _local[0](stream, epoch, entries)
+    if (local := _local) is not None:
+        _hand_over(local[0], stream, epoch, entries)
     _publisher.put_nowait(_Announcement(stream, epoch, tuple(entries)))
 
 
 def announce_signal(stream: str, after: int, frame: bytes) -> None:
     """As `announce`, for a signal; nodes drop one that they cannot place."""
-    if _local is not None:
-        _local[1](stream, after, frame)
+    if (local := _local) is not None:
+        _hand_over(local[1], stream, after, frame)
     _publisher.put_nowait(_Announcement(stream, "", (), (after, frame)))

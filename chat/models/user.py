@@ -20,6 +20,14 @@ class UserQuerySet(LoggedQuerySet["User"]):
             raise TypeError("expected User.save() for password and is_active, got a bulk update")
         return models.QuerySet.update(self, **kwargs)
 
+    def bulk_update(
+        self, objs: Iterable["User"], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        names = list(fields)
+        if {"password", "is_active"} & set(names):
+            raise TypeError("expected User.save() for password and is_active, got a bulk update")
+        return super().bulk_update(objs, names, batch_size)
+
 
 class UserObjects(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Django's manager with our queryset; migrations have no use for it."""

@@ -14,7 +14,7 @@ from realtime.log.entries import Entry
 from realtime.protocol.errors import RealtimeError
 
 KEEP_OPEN_S = 60.0
-CHECK_EVERY_S = 4.0
+CHECK_EVERY_S = 3.5  # and at most one POLL_EVERY_S more
 POLL_EVERY_S = 0.5
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)

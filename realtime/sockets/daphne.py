@@ -2,11 +2,14 @@
 
 As it comes, Daphne refuses to close with 1009 or 1012 (autobahn allows applications 1000 and
 3000-4999 only), drops close reasons and with them `retry_after_ms`, answers a violation by cutting
-the connection, and buffers a message of any length before anyone can refuse it.
+the connection, buffers a message of any length before anyone can refuse it, and takes everything
+that is sent to a slow client into memory at once.
 """
 
+import asyncio
 from typing import Any
 
+from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from realtime.conf import options
@@ -15,12 +18,41 @@ from realtime.protocol.codes import CloseCode
 MAX_REASON_BYTES = 123  # RFC 6455, section 5.5
 
 
+_handle_reply = Server.handle_reply
+
+
 class ContractProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """Names with capitals are those of Daphne and autobahn."""
+    """Names with capitals are those of Daphne, autobahn and Twisted."""
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802
         self.failByDrop = False
+        self._writable = asyncio.Event()
+        self._writable.set()
         return super().onConnect(request)
+
+    def onOpen(self) -> None:  # noqa: N802
+        """Become what Twisted calls a push producer: told when the transport holds 64 KiB."""
+        super().onOpen()
+        self.transport.unregisterProducer()  # the HTTP channel, which is done
+        self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._writable.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._writable.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self._writable.set()
+
+    def onClose(self, *ending: Any) -> None:  # noqa: N802
+        """Whoever waits to send learns from the server that nobody is there."""
+        self._writable.set()
+        super().onClose(*ending)
+
+    async def writable(self) -> None:
+        """Wait until the transport has room, or is gone."""
+        await self._writable.wait()
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
         """The announced length is refused before a byte of it is kept."""
@@ -42,3 +74,11 @@ class ContractProtocol(WebSocketProtocol):  # type: ignore[misc]
 def install() -> None:
     """Before Daphne makes its factory: it does so after it has imported the application."""
     WebSocketFactory.protocol = ContractProtocol
+    Server.handle_reply = _send_when_writable
+
+
+async def _send_when_writable(server: Any, protocol: Any, message: dict[str, Any]) -> None:
+    """As uvicorn's `send`, and what backpressure in ASGI means: it returns when there is room."""
+    if isinstance(protocol, ContractProtocol):
+        await protocol.writable()
+    await _handle_reply(server, protocol, message)

@@ -88,21 +88,27 @@ class AsgiWriter:
 
     async def _write(self) -> None:
         try:
+            await self._write_queue()
+            if self._close is not None:
+                (code, reason), self._close = self._close, None
+                async with asyncio.timeout(CLOSE_WITHIN_S):
+                    await self._send(close_message(code, reason))
+        except Exception as error:  # noqa: BLE001 - servers raise their own types for a peer that is gone
+            logger.debug("peer gone error=%r", error)
+            self._give_up()
+
+    async def _write_queue(self) -> None:
+        """Until it is empty; what a peer that takes nothing has waiting is dropped."""
+        try:
             async with asyncio.timeout(None) as limit:
                 while self._queue:
                     frame = self._queue.popleft()
                     limit.reschedule(asyncio.get_running_loop().time() + STALLED_S)
                     await self._send({"type": "websocket.send", "text": frame.decode()})
                     self._sent(len(frame))
-                if self._close is not None:
-                    (code, reason), self._close = self._close, None
-                    await self._send(close_message(code, reason))
         except TimeoutError:
-            self._give_up()
-            self._on_stalled()
-        except Exception as error:  # noqa: BLE001 - servers raise their own types for a peer that is gone
-            logger.debug("peer gone error=%r", error)
-            self._give_up()
+            self._drop_queue()
+            self._on_stalled()  # closes: there is a code to send now
 
     def _sent(self, size: int) -> None:
         self._bytes -= size
@@ -114,6 +120,9 @@ class AsgiWriter:
 
     def _give_up(self) -> None:
         self.closed = True
+        self._drop_queue()
+
+    def _drop_queue(self) -> None:
         self._queue.clear()
         self._bytes = 0
         if self._drained is not None:

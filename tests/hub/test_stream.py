@@ -377,3 +377,64 @@ def test_waiting_for_the_stream_to_move() -> None:
         assert scene.stream._waiters == []
 
     play(Scene(), story)
+
+
+def test_event_blanked_in_the_same_breath_is_read_from_the_log() -> None:
+    """The text and its deletion became deliverable together: the ring no longer has the first, so
+    every reader catches up, also when nothing follows."""
+
+    async def story(scene: Scene) -> None:
+        reader = scene.reader()
+        entry = scene.log.commit()
+        scene.arrive(entry, scene.log.commit(blanks=1))
+        assert len(reader.catching) == 1
+        catch_up(scene, reader)
+        assert reader.seqs == [1, 2]
+
+    play(Scene(), story)
+
+
+def test_what_waits_for_a_gap_is_forgotten_with_its_epoch() -> None:
+    """A frame of the lost tail must not join the new log at the same seq."""
+
+    async def story(scene: Scene) -> None:
+        lost = [scene.log.commit() for _ in range(2)]
+        scene.log.free = False
+        scene.arrive(lost[1])
+        scene.log.free = True
+        scene.log.lose_tail(2)
+        scene.check()
+        reader = scene.reader()
+        scene.arrive(scene.log.commit())
+        assert reader.seqs == [4]
+        scene.arrive(scene.log.commit())
+        assert reader.seqs == [4, 5]
+
+    play(Scene(3), story)
+
+
+def test_gap_read_before_a_reset_is_read_again() -> None:
+    """Bug: its frames, or its epoch, were taken for the new log's."""
+
+    async def story(scene: Scene) -> None:
+        scene.log.commit()
+        scene.log.free = False
+        scene.check()
+        while not scene.log.waiting:
+            await asyncio.sleep(0)
+        scene.log.step(0)  # the snapshot of the old log is taken
+        while not scene.log.waiting:
+            await asyncio.sleep(0)
+        scene.log.lose_tail(2)
+        scene.check()
+        reader = scene.reader()
+        scene.log.commit()
+        scene.log.release()
+        await scene.tasks.settle()
+        assert scene.stream.epoch == scene.log.epoch
+        assert reader.reset_by is None
+        scene.check()
+        await scene.tasks.settle()
+        assert reader.seqs == [scene.log.head]
+
+    play(Scene(3), story)

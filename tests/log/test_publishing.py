@@ -1,8 +1,7 @@
 """Publishing: the event's row lives and dies with its transaction."""
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -26,15 +25,15 @@ DELETED = EventDraft("memory_deleted", {"memory": 1})
 def test_publish_outside_a_transaction_raises(world: World) -> None:
     """Without one, row and event would be two commits."""
     before = head(world.stream)
-    writes: list[Callable[[], Any]] = [
-        lambda: publish(world.stream, DELETED),
-        lambda: publish_many(world.stream, [DELETED]),
-        lambda: publishing_together().__enter__(),
-        lambda: lock_streams(world.stream),
-    ]
-    for write in writes:
-        with pytest.raises(OutsideTransaction, match="expected to run inside"):
-            write()
+    refused = partial(pytest.raises, OutsideTransaction, match="expected to run inside")
+    with refused():
+        publish(world.stream, DELETED)
+    with refused():
+        publish_many(world.stream, [DELETED])
+    with refused(), publishing_together():
+        pass
+    with refused():
+        lock_streams(world.stream)
     assert head(world.stream) == before
 
 
@@ -79,9 +78,8 @@ def test_refused_event_that_is_caught_inside_leaves_no_hole(world: World) -> Non
     event, at which every reader waits for ever."""
     large = EventDraft("context_summary_updated", {"project": 1, "summary": "x" * 140_000})
     before = head(world.stream)
-    with transaction.atomic():
-        with suppress(TooLarge):  # the transaction is lost all the same
-            publish(world.stream, large)
+    with transaction.atomic(), suppress(TooLarge):  # the transaction is lost all the same
+        publish(world.stream, large)
     assert head(world.stream) == before
     with transaction.atomic():
         publish(world.stream, DELETED)
