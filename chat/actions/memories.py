@@ -58,10 +58,13 @@ def delete_memory(actor: User, memory_id: int) -> None:
 
 def _locked(actor: User, memory_id: int) -> Memory:
     project_id = Memory.objects.filter(pk=memory_id).values_list("project_id", flat=True).first()
-    if project_id is None:
-        raise NotFound("memory: expected a memory that you may see, got none by that id")
-    lock_streams(project_stream(project_id))
-    writing_membership(actor, project_id)
+    lock_streams(project_stream(project_id or 0))
+    try:
+        writing_membership(actor, project_id or 0)
+    except NotFound as error:
+        # One text for a memory of others and for one that does not exist.
+        unseen = "memory: expected a memory that you may see, got none by that id"
+        raise NotFound(unseen) from error
     return Memory.objects.get(pk=memory_id)
 
 

@@ -11,8 +11,8 @@ from chat.models import ChatSession, Message, Role, User
 from chat.queries.access import writing_membership
 from realtime.log.client_refs import Write, earlier_write, remember_write
 from realtime.log.locks import lock_streams
-from realtime.log.reading import stream_state
 from realtime.log.writing import published_seq
+from realtime.models import Event
 from realtime.protocol.errors import Conflict, Forbidden, NotFound
 from realtime.protocol.payloads.chat import SentBody
 from realtime.protocol.streams import project_stream
@@ -48,9 +48,15 @@ def _again(write: Write | None) -> Sent | None:
 
 def _done(write: Write | None, message: Message, *, created: bool) -> Sent:
     stream = project_stream(message.project_id)
-    seq = published_seq(stream) or stream_state(stream).head  # the head where nothing changed
+    seq = published_seq(stream) or _newest_seq(message)  # where nothing changed
     remember_write(write, message.pk, seq)
     return Sent(message, seq, created=created)
+
+
+def _newest_seq(message: Message) -> int | None:
+    """Of the newest event that tells of the message; None when none is left."""
+    telling = Event.objects.filter(subject=message.subject).order_by("-seq")
+    return telling.values_list("seq", flat=True).first()
 
 
 def _session(project_id: int, session_id: int | None) -> ChatSession:
@@ -102,10 +108,13 @@ def send_message(
 def _own_message(actor: User, message_id: int) -> Message:
     """The message, its stream locked; its author or an owner of the project may change it."""
     project_id = Message.objects.filter(pk=message_id).values_list("project_id", flat=True).first()
-    if project_id is None:
-        raise NotFound("message: expected a message that you may see, got none by that id")
-    lock_streams(project_stream(project_id))
-    membership = writing_membership(actor, project_id)
+    lock_streams(project_stream(project_id or 0))
+    try:
+        membership = writing_membership(actor, project_id or 0)
+    except NotFound as error:
+        # One text for a message of others and for one that does not exist.
+        unseen = "message: expected a message that you may see, got none by that id"
+        raise NotFound(unseen) from error
     message = Message.objects.select_related("author").get(pk=message_id)
     if message.author_id != actor.pk and membership.role != Role.OWNER:
         raise Forbidden("message: expected one of your own, got another person's")

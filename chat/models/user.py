@@ -11,21 +11,26 @@ from realtime.log.logged import LoggedModel, LoggedQuerySet
 from realtime.protocol.streams import project_stream, user_stream
 from realtime.security.endings import publish_ending
 
+CREDENTIALS = ("password", "is_active", "is_staff", "is_superuser")
+
+
+def _refuse_credentials(fields: Iterable[str]) -> None:
+    if set(CREDENTIALS) & set(fields):
+        raise TypeError(f"expected User.save() for {', '.join(CREDENTIALS)}, got a bulk update")
+
 
 class UserQuerySet(LoggedQuerySet["User"]):
     """Accounts end one by one: a bulk change could not tell whose sign-ins it ended."""
 
     def update(self, **kwargs: Any) -> int:
-        if {"password", "is_active"} & kwargs.keys():
-            raise TypeError("expected User.save() for password and is_active, got a bulk update")
+        _refuse_credentials(kwargs)
         return models.QuerySet.update(self, **kwargs)
 
     def bulk_update(
         self, objs: Iterable["User"], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
         names = list(fields)
-        if {"password", "is_active"} & set(names):
-            raise TypeError("expected User.save() for password and is_active, got a bulk update")
+        _refuse_credentials(names)
         return super().bulk_update(objs, names, batch_size)
 
 
@@ -60,16 +65,24 @@ class User(LoggedModel, AbstractUser):
             before = self._stored_credentials(kwargs.get("update_fields"))
             super().save(*args, **kwargs)
             create_stream(user_stream(self.pk))
-            if before is not None and before != (self.password, self.is_active):
+            if before is not None and self._ends_sign_ins(before):
                 publish_ending(self.pk, user_stream(self.pk), "Your password or account changed.")
 
-    def _stored_credentials(self, written: Iterable[str] | None) -> tuple[str, bool] | None:
-        """(password, is_active) as stored, None for a new row or when neither is written."""
-        if self.pk is None or (
-            written is not None and not {"password", "is_active"} & set(written)
-        ):
+    def _ends_sign_ins(self, before: tuple[str, bool, bool, bool]) -> bool:
+        """Another password, or less than before: what a socket was let in with holds no more."""
+        password, *rights = before
+        mine = (self.is_active, self.is_staff, self.is_superuser)
+        return password != self.password or any(
+            had and not has for had, has in zip(rights, mine, strict=True)
+        )
+
+    def _stored_credentials(
+        self, written: Iterable[str] | None
+    ) -> tuple[str, bool, bool, bool] | None:
+        """CREDENTIALS as stored; None for a new row, and when none of them is written."""
+        if self.pk is None or (written is not None and not set(CREDENTIALS) & set(written)):
             return None
-        stored: tuple[str, bool] | None = (
-            User.objects.filter(pk=self.pk).values_list("password", "is_active").first()
+        stored: tuple[str, bool, bool, bool] | None = (
+            User.objects.filter(pk=self.pk).values_list(*CREDENTIALS).first()
         )
         return stored

@@ -7,10 +7,11 @@ transaction that ends the credential, so no socket can be opened between the two
 
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_out
-from django.db import transaction
-from django.db.models.signals import post_delete, post_save
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
+from django.utils import timezone
 
 from realtime.log.entries import EventDraft
 from realtime.log.locks import lock_streams
@@ -26,15 +27,17 @@ def publish_ending(user_id: int, ends: str, text: str) -> None:
     publish(user_stream(user_id), EventDraft("system_notification", data, ends=ends))
 
 
-@receiver(user_logged_out)
-def session_ended(request: Any, user: Any, **_: Any) -> None:
-    key = request.session.session_key
-    if user is None or key is None:
-        return
-    with transaction.atomic():
-        lock_streams(user_stream(user.pk))
-        request.session.delete(key)  # logout() flushes it again, which then finds nothing
-        publish_ending(user.pk, session_credential(key), "You have signed out.")
+@receiver(pre_delete, sender=Session)
+def session_ended(instance: Session, **_: Any) -> None:
+    """Signing out, signing in over it, a new key after a password change: all delete the row.
+
+    An expired one is only cleared away: its sockets were closed when it expired.
+    """
+    user_id = instance.get_decoded().get(SESSION_KEY)
+    if user_id is not None and instance.expire_date > timezone.now():
+        lock_streams(user_stream(int(user_id)))
+        ended = session_credential(instance.session_key)
+        publish_ending(int(user_id), ended, "A sign-in ended.")
 
 
 @receiver(post_save, sender=ApiKey)

@@ -1,14 +1,19 @@
 """Ends of credentials stand in the user's stream, in the transaction that ends them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import login
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
 from chat.models import User
 from realtime.models import ApiKey, Event
-from realtime.security.identity import session_credential
+from realtime.security.identity import session_credential, session_store
 from tests.log.world import World, head, own_stream, rolled_back
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +112,38 @@ def test_membership_end_stands_in_both_streams(world: World) -> None:
     rows: Any = Event.objects.filter(stream__name=world.stream, seq__gt=before)
     assert list(rows.values_list("type", "ends")) == [("project_left", own_stream(world.bob))]
     assert ends(world.bob, own) == [None]
+
+
+def test_signing_in_over_a_session_ends_it(world: World) -> None:
+    """Regression: another person's sign-in threw the old session away without a word."""
+    client = Client()
+    client.force_login(world.ada)
+    key = client.session.session_key
+    assert key
+    before = head(own_stream(world.ada))
+    request = HttpRequest()
+    request.session = session_store(key)
+    login(request, world.bob, backend="django.contrib.auth.backends.ModelBackend")
+    assert ends(world.ada, before) == [session_credential(key)]
+
+
+def test_expired_session_that_is_cleared_tells_nothing(world: World) -> None:
+    """Its sockets were closed when it expired."""
+    client = Client()
+    client.force_login(world.ada)
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    before = head(own_stream(world.ada))
+    call_command("clearsessions")
+    assert ends(world.ada, before) == []
+    assert not Session.objects.exists()
+
+
+def test_lost_rights_end_every_sign_in(world: World) -> None:
+    """An operator's socket was let in with them; gaining some ends nothing."""
+    before = head(own_stream(world.ada))
+    world.ada.is_staff = True
+    world.ada.save()
+    assert ends(world.ada, before) == []
+    world.ada.is_staff = False
+    world.ada.save()
+    assert ends(world.ada, before) == [own_stream(world.ada)]
