@@ -10,6 +10,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
 from realtime.shared.store import shared_store
@@ -33,12 +34,16 @@ class Node:
         self.shared = shared_store()
         self.connections: set[Connection] = set()
         self.draining = False
+        self.fleet = FleetMember(self, self.shared)
         self._empty = asyncio.Event()
 
     def start(self) -> None:
+        self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
         self.hub.start()
+        self.hub.relay.want(node_group(self.id))
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
+        self.hub.spawn(self.fleet.run())
 
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)
@@ -57,6 +62,7 @@ class Node:
         """End the tasks; what registered sweeps have gathered is written first."""
         await self._sweep_once()
         await self.hub.stop()
+        await self.fleet.leave()
         if self.shared is not None:
             await self.shared.close()
 
@@ -98,6 +104,14 @@ async def current_node() -> Node:
 def running_node() -> Node | None:
     """The node of the running loop, None where there is none."""
     return _node if _node is not None and _node.loop is asyncio.get_running_loop() else None
+
+
+def process_node() -> Node | None:
+    """The node of this process, for other threads; None in a process that has none, as a command.
+
+    Only its loop may touch it.
+    """
+    return _node if _node is not None and _node.loop.is_running() else None
 
 
 async def stop_node() -> None:
