@@ -6,6 +6,7 @@ first use. One node per event loop.
 
 import asyncio
 import logging
+import random
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -34,8 +35,10 @@ class Node:
         self.shared = shared_store()
         self.connections: set[Connection] = set()
         self.draining = False
+        self.drain_window_s = 0.0
         self.fleet = FleetMember(self, self.shared)
         self._empty = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
@@ -49,6 +52,17 @@ class Node:
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
+
+    def begin_drain(self, window_s: float) -> None:
+        """A planned stop was announced; whoever waits on this node is to go within the window."""
+        self.draining = True
+        self.drain_window_s = window_s
+        self._leaving.set()
+
+    async def moment_to_leave(self) -> None:
+        """Return at the caller's own moment of the drain's window; without a drain, never."""
+        await self._leaving.wait()
+        await asyncio.sleep(random.uniform(0, self.drain_window_s))
 
     async def emptied(self, timeout_s: float) -> None:
         """Wait until no socket is open, at most that long."""

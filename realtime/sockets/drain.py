@@ -60,7 +60,7 @@ async def _run_step(name: str, step: DrainStep, window_s: float) -> None:
 
 
 async def _drain_sockets(node: Node, window_s: float) -> None:
-    node.draining = True
+    node.begin_drain(window_s)
     waiting = list(node.connections)
     logger.info("draining connections=%d window_s=%.1f", len(waiting), window_s)
     random.shuffle(waiting)

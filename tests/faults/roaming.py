@@ -121,8 +121,8 @@ class Reader(Roamer):
         await socket.send(json.dumps({"id": 1, "cmd": "subscribe", "stream": self.stream, **asked}))
         closing = asyncio.create_task(self._close_when_over(socket))
         try:
-            async for text in socket:
-                self._take(json.loads(text))
+            while True:  # `async for` would take a 1001 for a good end
+                self._take(json.loads(await socket.recv()))
         finally:
             closing.cancel()
 

@@ -39,6 +39,8 @@ class FakeNode:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Any] = set()
         self.draining = False
+        self.shared: SharedStore | None = None
+        self.fleet: FleetMember = self.member(None)
 
     def open(self, user_id: int, age_s: float = 0.0) -> FakeConnection:
         connection = FakeConnection(user_id, self.loop.time() - age_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import json
 import signal
 import socket
 import time
@@ -153,6 +154,30 @@ def test_readiness_is_visible_where_there_is_nothing_to_drain(
     assert probe.get("/health/ready") == (503, "close")
     assert server.stop() == 0
     assert time.monotonic() - began < STOP_WITHIN_S
+
+
+def test_long_poll_is_answered_within_the_window(
+    installation: Installation, ada: dict[str, Any], stack: ExitStack
+) -> None:
+    """It is told that nothing came, and asks again elsewhere; the stop does not cut it off."""
+    server = serve(stack, installation, 1)
+    connect(stack, server, ada)
+    authorization = {"Authorization": f"Api-Key {ada['key']}"}
+    poll = http.client.HTTPConnection(*address_of(server), timeout=10)
+    path = f"/api/streams/user.{ada['id']}/events"
+    poll.request("GET", path, headers=authorization)
+    now = json.loads(poll.getresponse().read())
+    poll.request("GET", f"{path}?since={now['epoch']}:{now['head']}&wait=20", headers=authorization)
+    # Nothing outside says that the request has begun to wait; if it has not, the stop meets it all
+    # the same, and the test proves less but does not fail.
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 1 + STOP_WITHIN_S
+    answer = poll.getresponse()
+    assert (answer.status, answer.getheader("Connection")) == (200, "close")
+    assert json.loads(answer.read())["events"] == []
+    assert not server.traceback, server.traceback
 
 
 def test_upgrade_that_still_arrives_is_sent_away(
