@@ -6,10 +6,12 @@ first use. One node per event loop.
 
 import asyncio
 import logging
+import random
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
 from realtime.shared.store import shared_store
@@ -33,17 +35,34 @@ class Node:
         self.shared = shared_store()
         self.connections: set[Connection] = set()
         self.draining = False
+        self.drain_window_s = 0.0
+        self.fleet = FleetMember(self, self.shared)
         self._empty = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     def start(self) -> None:
+        self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
         self.hub.start()
+        self.hub.relay.want(node_group(self.id))
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
+        self.hub.spawn(self.fleet.run())
 
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
+
+    def begin_drain(self, window_s: float) -> None:
+        """A planned stop was announced; whoever waits on this node is to go within the window."""
+        self.draining = True
+        self.drain_window_s = window_s
+        self._leaving.set()
+
+    async def moment_to_leave(self) -> None:
+        """Return at the caller's own moment of the drain's window; without a drain, never."""
+        await self._leaving.wait()
+        await asyncio.sleep(random.uniform(0, self.drain_window_s))
 
     async def emptied(self, timeout_s: float) -> None:
         """Wait until no socket is open, at most that long."""
@@ -57,6 +76,7 @@ class Node:
         """End the tasks; what registered sweeps have gathered is written first."""
         await self._sweep_once()
         await self.hub.stop()
+        await self.fleet.leave()
         if self.shared is not None:
             await self.shared.close()
 
@@ -98,6 +118,14 @@ async def current_node() -> Node:
 def running_node() -> Node | None:
     """The node of the running loop, None where there is none."""
     return _node if _node is not None and _node.loop is asyncio.get_running_loop() else None
+
+
+def process_node() -> Node | None:
+    """The node of this process, for other threads; None in a process that has none, as a command.
+
+    Only its loop may touch it.
+    """
+    return _node if _node is not None and _node.loop.is_running() else None
 
 
 async def stop_node() -> None:

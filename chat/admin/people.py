@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chat.models import ReadCursor, User
+from realtime.fleet.operations import close_user
 from realtime.models import ClientRef
 
 if TYPE_CHECKING:
@@ -22,6 +24,14 @@ _GO_ALONG = {str(model._meta.verbose_name) for model in (ReadCursor, ClientRef)}
 class PersonAdmin(_UserAdmin):
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active"]
     show_full_result_count = False
+    actions = ["disconnect"]
+
+    @admin.action(description="Disconnect selected users", permissions=["change"])
+    def disconnect(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Through the log, one by one; they may sign in again."""
+        for user_id in (ids := list(queryset.order_by("pk").values_list("pk", flat=True))):
+            close_user(user_id)
+        self.message_user(request, f"{len(ids)} users disconnected.", messages.SUCCESS)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

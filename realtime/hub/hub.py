@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from realtime import publisher
@@ -30,6 +30,7 @@ class Hub:
         self.reader = LogReader()
         self.relay = Relay(self.on_message, self._on_joined)
         self.unknown_messages = 0
+        self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {}
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
@@ -99,6 +100,10 @@ class Hub:
 
     # Arriving
 
+    def allow(self, kind: str, handler: Callable[[dict[str, Any]], None]) -> None:
+        """Accept one more type of message from the channel layer; `handler` must not wait."""
+        self._allowed[kind] = handler
+
     def on_message(self, message: dict[str, Any]) -> None:
         """A message of a group. Types are an allow-list; anything else is counted and dropped."""
         kind = message.get("type")
@@ -110,6 +115,8 @@ class Hub:
             if message["origin"] != publisher.origin():
                 for after, frame in message["signals"]:
                     self.signal(message["stream"], after, frame)
+        elif (handler := self._allowed.get(str(kind))) is not None:
+            handler(message)
         else:
             self.unknown_messages += 1
 

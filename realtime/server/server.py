@@ -19,17 +19,23 @@ from typing import Any, TypeAlias
 
 from uvicorn import Config, Server
 
+from realtime.server.parting import parting
 from realtime.server.state import readiness
 
 logger = logging.getLogger(__name__)
 
 Drain: TypeAlias = Callable[[float], Coroutine[Any, Any, None]]
 
-# A drain that overruns its window by this much is given up: the rest of the stop must happen. The
-# sockets' own takes up to 5 s beyond it, for clients that do not answer the close.
-_DRAIN_SLACK_S = 8.0
+# What a stop may take beyond its window: sockets whose clients do not answer the close (2 s), then
+# requests in flight, then the lifespan's end.
+STOP_WITHIN_S = 5.0
+_DRAIN_SLACK_S = 2.5  # a drain that overruns its window by more is given up
+_LIFESPAN_S = 1.0
 _HURRIED_TASKS_S = 1
-# What a stop may take beyond its window: requests in flight, lifespan, threads, exit handlers.
+# Probes on kept connections see 503 for so long at least, the window permitting.
+_READINESS_VISIBLE_S = 1.0
+_LOOK_EVERY_S = 0.05
+# Where the stop itself is stuck, as in a driver's thread, the process ends so long after it.
 STOP_SLACK_S = 30.0
 
 
@@ -74,22 +80,41 @@ class DrainingServer(Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start as uvicorn does, then say so."""
         self._loop = asyncio.get_running_loop()
+        self.config.loaded_app = parting(self.config.loaded_app)
         await super().startup(sockets)
         if self._on_ready is not None and not self.should_exit:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Drain, then stop as uvicorn does."""
-        readiness.accepting = False
+        """Drain, then stop as uvicorn does; 5 s after the window at the latest."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        readiness.accepting = False  # as `handle_exit` has, unless uvicorn itself chose to stop
         # Before anybody is told to reconnect: they must not come back to this process.
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
         await self._drain()
-        if self._hurry.is_set():
-            self.config.timeout_graceful_shutdown = _HURRIED_TASKS_S
+        await self._stay_visible(began + min(_READINESS_VISIBLE_S, self._plan.drain_window_s))
+        left_s = began + self._plan.drain_window_s + STOP_WITHIN_S - _LIFESPAN_S - loop.time()
+        self.config.timeout_graceful_shutdown = self._tasks_timeout_s(left_s)
         await super().shutdown(sockets)
+
+    def _tasks_timeout_s(self, left_s: float) -> int:
+        """For requests in flight: a whole number, as uvicorn wants it."""
+        if self._hurry.is_set():
+            return _HURRIED_TASKS_S
+        configured = self.config.timeout_graceful_shutdown
+        return max(1, int(left_s if configured is None else min(left_s, configured)))
+
+    async def _stay_visible(self, until: float) -> None:
+        """Where the drain had little to do: wait while there are connections, unless hurried."""
+        loop = asyncio.get_running_loop()
+        while self.server_state.connections and loop.time() < until and not self._hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._hurry.wait()
 
     async def _drain(self) -> None:
         drain = self._plan.drain or _drain_sockets
@@ -102,7 +127,7 @@ class DrainingServer(Server):
             return_when=asyncio.FIRST_COMPLETED,
         )
         hurrying.cancel()
-        if not draining.done():
+        if self._hurry.is_set() and not draining.done():
             draining.cancel()
             await asyncio.wait({draining}, timeout=_DRAIN_SLACK_S)
             draining = asyncio.create_task(drain(0.0))
@@ -118,6 +143,7 @@ class DrainingServer(Server):
         del frame
         if not self.should_exit:
             self.should_exit = True
+            readiness.accepting = False  # at once: the listener closes at the loop's next look
             if self._on_stop is not None:
                 self._on_stop()
         elif (not self._supervised or sig == signal.SIGUSR1) and self._loop is not None:

@@ -108,7 +108,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         data = opened.model_dump(mode="json")
         connection.writer.reply_nowait(to_json({"type": "authentication_success", "data": data}))
         await connection.adopt(authenticated)
-        if node.draining:
+        if node.draining and not connection.leaving:  # else the drain has met it and closes it
             connection.announce_shutdown(random.randint(*DRAINING_DELAY_MS))
             connection.close(CloseCode.SERVER_RESTART, "server restart")
 

@@ -68,3 +68,13 @@ def test_new_password_ends_every_sign_in(admin: Client, ada: User) -> None:
     ada.refresh_from_db()
     assert ada.check_password("a-new-Passw0rd-7")
     assert endings(ada) == [f"user.{ada.pk}"]
+
+
+def test_disconnecting_ends_each_person_with_an_event(admin: Client, ada: User) -> None:
+    """Their sockets close by it; the sign-ins stay as they are."""
+    bob = User.objects.create_user("bob")
+    key = ApiKey.issue(ada.pk, "kept")[0]
+    form = {"action": "disconnect", "_selected_action": [ada.pk, bob.pk]}
+    assert admin.post(reverse("admin:chat_user_changelist"), form).status_code == 302
+    assert (endings(ada), endings(bob)) == ([f"user.{ada.pk}"], [f"user.{bob.pk}"])
+    assert ApiKey.objects.get(pk=key.pk).valid

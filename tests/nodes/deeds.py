@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat.actions import projects
 from chat.models import Membership, Message, Project, User
+from realtime.fleet import operations
 from realtime.models import ApiKey, Event, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
@@ -116,6 +117,20 @@ def revoke_key(text: str) -> None:
 
 def delete_key(text: str) -> None:
     ApiKey.objects.get(digest=key_digest(text)).delete()
+
+
+def connections(user: int) -> dict[str, str]:
+    """Connection id -> node id of the person's sockets, as the registry lists them."""
+    return {one.id: one.node for one in operations.list_connections(user)}
+
+
+def node_pids() -> list[int]:
+    """Of the server nodes whose lease is in force."""
+    return [node.pid for node in operations.list_nodes()]
+
+
+def disconnect(user: int) -> None:
+    operations.close_user(user)
 
 
 def change_password(user: int) -> None:

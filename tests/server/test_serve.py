@@ -116,7 +116,7 @@ def test_busy_port_is_one_clear_line(data_dir: Path, stack: ExitStack) -> None:
     assert len(errors.splitlines()) == 1
     assert f"port {port} on 127.0.0.1 is in use" in errors
     assert "--port" in errors
-    assert not socket_path(data_dir).exists()
+    assert not EmbeddedValkey(data_dir).answers()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""What operators do with the fleet: look at it, close a socket, close all sockets of a person.
+
+Synchronous, for commands, the admin and REST views; the crossing to the event loop is in `_ask`.
+A person is disconnected through the log, which needs no Redis; a single socket through the group of
+its node and, because a message may be lost, through an order that the node finds within 5 s.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+from redis.asyncio import Redis
+
+from realtime.fleet import directory
+from realtime.fleet.lease import Order
+from realtime.fleet.member import CLOSE_MESSAGE, node_group
+from realtime.fleet.records import ConnectionRecord, Keys, NodeRecord
+from realtime.log.locks import lock_streams
+from realtime.node import Node, process_node
+from realtime.protocol.errors import NotFound, Unavailable
+from realtime.protocol.streams import user_stream
+from realtime.retrying import retried
+from realtime.security.endings import publish_ending
+from realtime.shared.store import BACKGROUND_LIMIT_S, SharedStore, shared_store
+
+KICKED = "kicked by an administrator"
+ORDER_LIFE_S = 60
+MAX_ORDERS = 1_000  # per node; the oldest go first
+MAX_REASON_BYTES = 120  # RFC 6455, section 5.5, allows 123
+ANSWER_LIMIT_S = 5.0
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def list_nodes() -> list[NodeRecord]:
+    """Every node whose lease is in force. Raises Unavailable."""
+    return _ask(directory.nodes)
+
+
+def list_connections(user_id: int | None = None) -> list[ConnectionRecord]:
+    """Every socket, or those of one person. Raises Unavailable."""
+    return _ask(lambda store: directory.connections(store, user_id=user_id))
+
+
+def close_connection(connection_id: str, reason: str = KICKED) -> None:
+    """Close one socket with 4409, wherever it is. The person may come again.
+
+    Not to be called in an event loop. Raises NotFound when no node lists it (a socket is listed
+    within a second of its opening), Unavailable when the registry cannot be asked.
+    """
+    order = Order(connection_id, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+    node = process_node()
+    if node is not None and _in_loop(node, _close_here(node, order)):
+        return
+    _ask(lambda store: _order(store, order))
+
+
+@retried
+def close_user(user_id: int) -> None:
+    """Close every socket of a person with 4409, whatever Redis does.
+
+    An ending in the log, so a node that is cut off now closes them when it is back, and nothing
+    reaches them past it. Credentials stay valid: to keep somebody out, deactivate the account.
+    Raises NotFound, Unavailable.
+    """
+    with transaction.atomic():
+        lock_streams(user_stream(user_id))
+        publish_ending(user_id, f"user.{user_id}", "An administrator has disconnected you.")
+
+
+async def _order(store: SharedStore, order: Order) -> None:
+    """Raises NotFound, Unavailable."""
+    found = await directory.find_connection(store, order.connection_id)
+    if found is None:
+        raise NotFound(f"expected an open connection, got {order.connection_id[:40]!r}")
+    key = Keys.of(store, found.node).orders
+
+    async def leave(redis: Redis) -> None:
+        async with redis.pipeline() as pipe:
+            pipe.rpush(key, json.dumps([order.connection_id, order.reason]))
+            pipe.ltrim(key, -MAX_ORDERS, -1)
+            pipe.expire(key, ORDER_LIFE_S)
+            await pipe.execute()
+
+    await store.call(leave, limit_s=BACKGROUND_LIMIT_S)
+    message = {"type": CLOSE_MESSAGE, "connection": order.connection_id, "reason": order.reason}
+    try:
+        async with asyncio.timeout(BACKGROUND_LIMIT_S):
+            await get_channel_layer().group_send(node_group(found.node), message)
+    except Exception as error:  # noqa: BLE001 - the layer may fail in any way; the order stands
+        logger.info("node not told, it finds the order node=%s error=%r", found.node, error)
+
+
+async def _close_here(node: Node, order: Order) -> bool:
+    return node.fleet.close(order)
+
+
+def _ask(work: Callable[[SharedStore], Awaitable[T]]) -> T:
+    """Run `work` with the process's store in its node's loop, or with one of its own.
+
+    Raises Unavailable, and what `work` raises.
+    """
+    node = process_node()
+    if node is not None:
+        return _in_loop(node, _with_store(node.shared, work))
+    return asyncio.run(_with_own_store(work))
+
+
+async def _with_own_store(work: Callable[[SharedStore], Awaitable[T]]) -> T:
+    store = shared_store()
+    try:
+        return await _with_store(store, work)
+    finally:
+        if store is not None:
+            await store.close()
+
+
+async def _with_store(store: SharedStore | None, work: Callable[[SharedStore], Awaitable[T]]) -> T:
+    if store is None:
+        raise Unavailable("REDIS_URL: expected a Redis that nodes share, got memory://")
+    return await work(store)
+
+
+def _in_loop(node: Node, work: Coroutine[Any, Any, T]) -> T:
+    waiting = asyncio.run_coroutine_threadsafe(work, node.loop)
+    try:
+        return waiting.result(ANSWER_LIMIT_S)
+    except TimeoutError as error:
+        waiting.cancel()
+        raise Unavailable(
+            f"expected an answer of the fleet within {ANSWER_LIMIT_S:g} s, got none"
+        ) from error
