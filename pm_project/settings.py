@@ -189,5 +189,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.channels.server": {"level": "WARNING"},
+        # A traceback a second while Redis is away; the node's own watch says it in one line.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
     },
 }

@@ -1,0 +1,174 @@
+"""The channel layer killed, hanging, emptied, slow, cut off or lost in a black hole: events arrive
+later, all of them, in order, once; afterwards hints arrive again."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import Follow, Room, Site
+from tests.nodes.server import Server, wait_until
+from tests.promises.follower import Follower
+
+LATE_S = 5.0  # the promise for an event while the layer is down
+BACK_S = 15.0  # three good probes, a reconnect with its pauses, and a busy machine
+HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
+FAULT_S = 4.0
+
+
+def killed(site: Site) -> None:
+    site.valkey.kill()
+
+
+def hanging(site: Site) -> None:
+    site.valkey.pause()
+
+
+def slow(site: Site) -> None:
+    for link in site.links:
+        link.delay(0.3)
+
+
+def cut_off(site: Site) -> None:
+    for link in site.links:
+        link.cut()
+
+
+def lost(site: Site) -> None:
+    for link in site.links:
+        link.black_hole()
+
+
+def end(site: Site, fault: Callable[[Site], None]) -> None:
+    """The fault is over; connections that it spoiled are not."""
+    if fault is killed:
+        site.valkey.start()
+    elif fault is hanging:
+        site.valkey.resume()
+    for link in site.links:
+        link.restore()
+
+
+@pytest.fixture(autouse=True)
+def good_weather(site: Site) -> None:
+    """The layer works at the beginning of each test."""
+    for server in site.servers:
+        wait_until(lambda server=server: not polls(server), "the layer to be back", BACK_S)
+
+
+def polls(server: Server) -> bool:
+    """What the server's log says last of the layer."""
+    said = [line for line in list(server.log) if ", polling" in line or "layer is back" in line]
+    return bool(said) and ", polling" in said[-1]
+
+
+def turns(server: Server) -> int:
+    return sum(", polling" in line for line in list(server.log))
+
+
+class Flow:
+    """Messages from behind the stage, and when each had been committed."""
+
+    def __init__(self, site: Site, room: Room) -> None:
+        self._site, self._room = site, room
+        self.committed: list[float] = []
+
+    def post(self) -> None:
+        author = self._room.writer["id"]
+        self._site.backstage("post", project=self._room.project, author=author, count=1)
+        self.committed.append(time.monotonic())
+
+    def post_for(self, duration_s: float, every_s: float = 0.1) -> None:
+        deadline = time.monotonic() + duration_s
+        while time.monotonic() < deadline:
+            self.post()
+            time.sleep(every_s)  # the pace of the flow, not a wait for anything
+
+    @property
+    def head(self) -> int:
+        return self._room.head + len(self.committed)
+
+    def lateness(self, follower: Follower, first: int = 0) -> list[float]:
+        """Seconds from the commit to the client, from the `first` message on."""
+        assert len(follower.times) == len(self.committed)
+        pairs = list(zip(follower.times, self.committed, strict=True))[first:]
+        return [came - committed for came, committed in pairs]
+
+
+@pytest.mark.parametrize("fault", [killed, hanging, cut_off, lost])
+def test_layer_away_delays_events_and_loses_none(
+    site: Site, room: Room, follow: Follow, fault: Callable[[Site], None]
+) -> None:
+    """Every event within 5 s while it is away, and by hints again when it is back."""
+    followers = [follow(server).settle() for server in site.servers]
+    before = [turns(server) for server in site.servers]
+    flow = Flow(site, room)
+    flow.post_for(0.5)
+    fault(site)
+    try:
+        flow.post_for(FAULT_S)
+        for follower in followers:
+            follower.wait_for(flow.head, LATE_S)
+    finally:
+        end(site, fault)
+    for server in site.servers:
+        wait_until(lambda server=server: not polls(server), "the layer to be back", BACK_S)
+    calm = len(flow.committed)
+    flow.post_for(1.0)
+    for number, follower in enumerate(followers):
+        follower.wait_for(flow.head, LATE_S)
+        late = flow.lateness(follower)
+        assert max(late) < LATE_S, late
+        assert max(late[calm:]) < HINTED_S, late[calm:]
+        assert follower.connections == 1
+        assert turns(site.servers[number]) == before[number] + 1
+
+
+def test_emptied_redis_is_no_incident(site: Site, room: Room, follow: Follow) -> None:
+    """FLUSHALL takes keys, not subscriptions: nothing is late and nobody polls."""
+    followers = [follow(server).settle() for server in site.servers]
+    before = [turns(server) for server in site.servers]
+    flow = Flow(site, room)
+    for _ in range(3):
+        assert site.valkey.ask("FLUSHALL") == "+OK"
+        flow.post_for(0.3)
+    for follower in followers:
+        follower.wait_for(flow.head, LATE_S)
+        assert max(flow.lateness(follower)) < HINTED_S
+    assert [turns(server) for server in site.servers] == before
+
+
+def test_slow_redis_makes_hints_late_only(site: Site, room: Room, follow: Follow) -> None:
+    """300 ms each way: the probe takes 600 ms, which is good enough."""
+    followers = [follow(server).settle() for server in site.servers]
+    before = [turns(server) for server in site.servers]
+    flow = Flow(site, room)
+    slow(site)
+    try:
+        flow.post_for(FAULT_S)
+        for follower in followers:
+            follower.wait_for(flow.head, LATE_S)
+    finally:
+        end(site, slow)
+    for follower in followers:
+        assert max(flow.lateness(follower)) < 2.0
+    assert [turns(server) for server in site.servers] == before
+
+
+def test_subscription_that_redis_forgot_is_made_again(
+    site: Site, room: Room, follow: Follow
+) -> None:
+    """Redis answers everybody, and yet the relay hears nothing: only the probe can see it."""
+    follower = follow(site.servers[1]).settle()
+    flow = Flow(site, room)
+    site.links[1].black_hole()
+    site.links[1].restore()  # the old connections stay silent, new ones are fine
+    flow.post_for(FAULT_S)
+    wait_until(lambda: "rebuilding the relay" in site.servers[1].text, "a rebuild", BACK_S)
+    wait_until(lambda: not polls(site.servers[1]), "the layer to be back", BACK_S)
+    calm = len(flow.committed)
+    flow.post_for(1.0)
+    follower.wait_for(flow.head, LATE_S)
+    late = flow.lateness(follower)
+    assert max(late) < LATE_S, late
+    assert max(late[calm:]) < HINTED_S, late[calm:]
