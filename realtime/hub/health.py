@@ -9,7 +9,6 @@ Polling means: the heads of all open streams are read every 500 ms, whatever the
 import time
 from collections import deque
 from collections.abc import Callable
-
 from enum import StrEnum
 
 from django.utils import timezone

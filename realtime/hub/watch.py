@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class LayerWatch:
-    """`check_all` reads the heads of all open streams; `on_turn` and `on_attempt` may be set.
+    """`check_all` reads the heads of all open streams.
 
-    on_turn: called when the node turned to polling or back; on_attempt: when the relay is rebuilt.
-    Neither may wait.
+    on_turn: called when the node turned to polling (True) or back (False); on_attempt: when it
+    tries to get the layer back, with what it does. Neither may wait.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class LayerWatch:
         self._unheard = 0
         self._rebuild_at = 0.0
         self._rebuild_wait_s = REBUILD_WAIT_S[0]
-        self._turns = 0  # those whose cause was mended as far as this node can
+        self._told_polling = False
+        self.on_turn: Callable[[bool], None] | None = None
+        self.on_attempt: Callable[[str], None] | None = None
 
     async def run(self) -> None:
         """The watching task; it ends with the process."""
@@ -58,31 +60,50 @@ class LayerWatch:
             await self._probe.close()
 
     async def _round(self) -> None:
-        was_missing, was_polling = self._health.missing, self._health.polling
+        was_missing = self._health.missing
         outcome = await self._probe.ask()
         if outcome is Outcome.UNKNOWN:
             return
-        if outcome is not Outcome.GOOD:
+        if outcome is Outcome.GOOD:
+            self._unheard = 0
+            self._health.good()
+        else:
             self._health.miss()
             self._unheard = self._unheard + 1 if outcome is Outcome.UNHEARD else 0
-            if self._health.polling and not was_polling:
-                logger.warning("channel layer is silent, polling outcome=%s", outcome.name.lower())
-            if self._unheard >= UNHEARD_LIMIT:
-                await self._rebuild("redis takes messages, the relay hears none")
-            return
-        self._unheard = 0
-        self._health.good()
-        if self._health.reason == "unannounced" and self._turns < self._health.turns:
-            logger.warning("events arrive without hints, polling")
+        turned = self._tell_turn(outcome)
+        if self._unheard >= UNHEARD_LIMIT:
+            await self._rebuild("redis takes messages, the relay hears none")
+        elif turned and self._health.reason == "unannounced":
             await self._rebuild("events arrive without hints")
-        self._turns = self._health.turns
+        elif self._health.polling and not turned and self.on_attempt is not None:
+            self.on_attempt("connecting again")
+        if outcome is Outcome.GOOD:
+            await self._return(was_missing)
+
+    def _tell_turn(self, outcome: Outcome) -> bool:
+        """Say once that the node polls; whether it turned to it since the last look."""
+        if self._told_polling or not self._health.polling:
+            return False
+        self._told_polling = True
+        logger.warning(
+            "hints do not arrive, polling reason=%s probe=%s", self._health.reason, outcome.name
+        )
+        if self.on_turn is not None:
+            self.on_turn(True)
+        return True
+
+    async def _return(self, was_missing: bool) -> None:
+        """Raises Unavailable: then nothing changes, and the next good probe tries again."""
         if was_missing or self._health.may_return:
             # What was committed while nothing was heard is found now, not in four seconds.
             await self._check_all()
         if self._health.may_return:
             self._health.restore()
+            self._told_polling = False
             self._rebuild_wait_s = REBUILD_WAIT_S[0]
             logger.warning("channel layer is back")
+            if self.on_turn is not None:
+                self.on_turn(False)
 
     async def _rebuild(self, why: str) -> None:
         """Not more often than every few seconds: joining thousands of groups takes a while."""
@@ -94,4 +115,6 @@ class LayerWatch:
         self._unheard = 0
         self._health.rebuilds += 1
         logger.warning("rebuilding the relay why=%s", why)
+        if self.on_attempt is not None:
+            self.on_attempt("subscribing anew")
         await self._relay.rebuild()

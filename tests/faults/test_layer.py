@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Follow, Room, Site
+from tests.faults.conftest import Follow, Room, Site, client_at
+from tests.nodes.client import Client
 from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
@@ -52,18 +53,23 @@ def end(site: Site, fault: Callable[[Site], None]) -> None:
 @pytest.fixture(autouse=True)
 def good_weather(site: Site) -> None:
     """The layer works at the beginning of each test."""
-    for server in site.servers:
-        wait_until(lambda server=server: not polls(server), "the layer to be back", BACK_S)
+    all_back(site)
+
+
+def all_back(site: Site) -> None:
+    wait_until(lambda: not any(map(polls, site.servers)), "the layer to be back", BACK_S)
 
 
 def polls(server: Server) -> bool:
     """What the server's log says last of the layer."""
-    said = [line for line in list(server.log) if ", polling" in line or "layer is back" in line]
-    return bool(said) and ", polling" in said[-1]
+    said = [
+        line for line in list(server.log) if "polling reason" in line or "layer is back" in line
+    ]
+    return bool(said) and "polling reason" in said[-1]
 
 
 def turns(server: Server) -> int:
-    return sum(", polling" in line for line in list(server.log))
+    return sum("polling reason" in line for line in list(server.log))
 
 
 class Flow:
@@ -111,8 +117,7 @@ def test_layer_away_delays_events_and_loses_none(
             follower.wait_for(flow.head, LATE_S)
     finally:
         end(site, fault)
-    for server in site.servers:
-        wait_until(lambda server=server: not polls(server), "the layer to be back", BACK_S)
+    all_back(site)
     calm = len(flow.committed)
     flow.post_for(1.0)
     for number, follower in enumerate(followers):
@@ -172,3 +177,29 @@ def test_subscription_that_redis_forgot_is_made_again(
     late = flow.lateness(follower)
     assert max(late) < LATE_S, late
     assert max(late[calm:]) < HINTED_S, late[calm:]
+
+
+def incident_open(client: Client) -> bool:
+    events = client.ok("history", stream="status", limit=1)["events"]
+    return bool(events) and events[0]["type"] != "connection_restored"
+
+
+def test_status_hears_of_each_incident_once(site: Site, follow: Follow) -> None:
+    """Two nodes notice and recover; operators get three events, not a storm."""
+    with client_at(site.servers[0], site.operator) as client:
+        client.greeted()
+        wait_until(lambda: not incident_open(client), "the last incident to end", BACK_S)
+    operator = follow(site.servers[0], "status", site.operator)
+    site.valkey.kill()
+    try:
+        operator.wait_until_holds(lambda event: event["type"] == "recovery_attempt", 10)
+        wait_until(lambda: all(map(polls, site.servers)), "both to poll")
+    finally:
+        site.valkey.start()
+    all_back(site)
+    operator.wait_until_holds(lambda event: event["type"] == "connection_restored", BACK_S)
+    heard = operator.events
+    types = [event["type"] for event in heard]
+    assert types == ["warning_issued", "recovery_attempt", "connection_restored"]
+    assert {event["data"]["part"] for event in heard} == {"channel_layer"}
+    assert heard[0]["data"]["code"] == "layer_down"
