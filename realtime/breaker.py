@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from types import MappingProxyType
+from weakref import WeakValueDictionary
 
 from realtime.protocol.errors import Unavailable
 
@@ -34,7 +34,7 @@ class BreakerOpen(Unavailable):
 
 
 Clock = Callable[[], float]
-_breakers: dict[str, "CircuitBreaker"] = {}
+_breakers: WeakValueDictionary[str, "CircuitBreaker"] = WeakValueDictionary()
 HISTORY = 20  # changes of state kept for status
 MAX_DOUBLINGS = 30  # of the wait; a float overflows at 1024, which an outage of a day reaches
 
@@ -138,5 +138,5 @@ class CircuitBreaker:
 
 
 def breakers() -> Mapping[str, CircuitBreaker]:
-    """Every breaker of the process by name, for status."""
-    return MappingProxyType(_breakers)
+    """Every breaker that the process holds, by name, for status."""
+    return dict(_breakers)

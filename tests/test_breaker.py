@@ -2,11 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from realtime import breaker as module
 from realtime.breaker import BreakerOpen, CircuitBreaker, breakers
 from realtime.protocol.errors import RealtimeError
 
@@ -27,9 +25,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Iterator[CircuitBreaker]:
-    yield CircuitBreaker("test", failures=3, wait_s=1.0, max_wait_s=8.0, clock=clock)
-    module._breakers.pop("test", None)
+def breaker(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker("test", failures=3, wait_s=1.0, max_wait_s=8.0, clock=clock)
 
 
 def state(breaker: CircuitBreaker) -> str:

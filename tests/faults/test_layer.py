@@ -1,12 +1,15 @@
 """The channel layer killed, hanging, emptied, slow, cut off or lost in a black hole: events arrive
 later, all of them, in order, once; afterwards hints arrive again."""
 
+import statistics
 import time
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from tests.faults.conftest import Follow, Room, Site, client_at
+from tests.faults.posting import post_times_ms
 from tests.nodes.client import Client
 from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
@@ -177,6 +180,22 @@ def test_subscription_that_redis_forgot_is_made_again(
     late = flow.lateness(follower)
     assert max(late) < LATE_S, late
     assert max(late[calm:]) < HINTED_S, late[calm:]
+
+
+def test_posts_never_wait_for_redis(site: Site, room: Room) -> None:
+    """A post with Redis stopped costs what it costs otherwise; `bench/layer_down.py` has the
+    figures, this the bound that holds on a busy machine: far below any time limit of Redis."""
+    address = f"{site.servers[0].http}/api/projects/{room.project}/messages/"
+    with httpx.Client(headers={"Authorization": room.authorization}, timeout=10) as client:
+        post_times_ms(client, address, 10)
+        normal = post_times_ms(client, address, 60)
+        site.valkey.pause()
+        try:
+            stopped = post_times_ms(client, address, 60)
+        finally:
+            site.valkey.resume()
+    assert statistics.median(stopped) < statistics.median(normal) * 1.5 + 10
+    assert max(stopped) < max(500, max(normal) * 2)
 
 
 def incident_open(client: Client) -> bool:
