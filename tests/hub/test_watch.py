@@ -72,7 +72,7 @@ def test_absent_layer_is_told_once_and_heads_are_checked_before_the_return() -> 
         assert scene.told[-1] is False
         assert [one for one in scene.told if isinstance(one, bool)] == [True, False]
         await scene.rounds(UNSENT, UNSENT)
-        assert scene.told[-1] is True
+        assert scene.told.count(True) == 2
         assert scene.rebuilt == 0
 
     play(story)
