@@ -48,10 +48,25 @@ def _database() -> dict[str, Any]:
         }
     else:
         config["ENGINE"] = "realtime.backends.postgresql"
+        # One round trip per use of the pool: after a restart of the database nobody else should
+        # find out the hard way which of its connections are dead.
+        config["CONN_HEALTH_CHECKS"] = True
         config["OPTIONS"] = {
+            # A network that swallows packets is noticed in seconds, not after the system's hours.
+            "connect_timeout": 3,
+            "tcp_user_timeout": 5000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             **config.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
-            "options": "-c lock_timeout=2000",
+            # The pool's own pauses between attempts double; ending them after 4 s, and beginning
+            # anew with the next caller, keeps the return of a database from going unnoticed.
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 2, "reconnect_timeout": 4},
+            # A node that vanished in the middle of a transaction must not hold a stream's lock.
+            "options": (
+                "-c lock_timeout=2000 -c idle_in_transaction_session_timeout=30000 "
+                "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+            ),
         }
     return config
 
@@ -191,5 +206,8 @@ LOGGING = {
         # A traceback for each attempt while Redis is away: the relay says it once, in one line.
         "channels_redis": {"level": "CRITICAL"},
         "django.channels.server": {"level": "WARNING"},
+        # A traceback a second while Redis is away; the node's own watch says it in one line.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
+        "psycopg.pool": {"level": "ERROR"},  # likewise, for the database
     },
 }

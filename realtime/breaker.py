@@ -5,6 +5,7 @@
                           └──────────── failure ─────────────┘
 
 Half-open lets exactly one call through, whoever comes first; the others are refused as when open.
+What a call says that was let through in an earlier state is no news, and is not heard.
 Each opening in a row waits twice as long, with full jitter above a floor, so that many processes do
 not probe together. Usable from any thread and from any event loop; it never waits itself.
 The pattern is M. Nygard's (Release It!, 2007).
@@ -17,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from types import MappingProxyType
+from weakref import WeakValueDictionary
 
 from realtime.protocol.errors import Unavailable
 
@@ -33,8 +34,9 @@ class BreakerOpen(Unavailable):
 
 
 Clock = Callable[[], float]
-_breakers: dict[str, "CircuitBreaker"] = {}
+_breakers: WeakValueDictionary[str, "CircuitBreaker"] = WeakValueDictionary()
 HISTORY = 20  # changes of state kept for status
+MAX_DOUBLINGS = 30  # of the wait; a float overflows at 1024, which an outage of a day reaches
 
 
 class CircuitBreaker:
@@ -60,6 +62,7 @@ class CircuitBreaker:
         self._failures = 0
         self._openings = 0
         self._probe_at = 0.0
+        self._period = 0  # counts changes of state
         _breakers[name] = self
 
     @property
@@ -72,62 +75,68 @@ class CircuitBreaker:
 
         An exception of one of the types `failing` counts as a failure of the part; any other, and
         a return, as an answer. A cancelled call says nothing: a cancelled probe frees its place.
+        The call must have a limit of its own: a probe that never ends keeps its place.
         """
-        self._admit()
+        period = self._admit()
         try:
             yield
         except failing:
-            self._failed()
+            self._failed(period)
             raise
         except Exception:
-            self._answered()
+            self._answered(period)
             raise
         except BaseException:
-            self._unknown()
+            self._unknown(period)
             raise
         else:
-            self._answered()
+            self._answered(period)
 
-    def _admit(self) -> None:
+    def _admit(self) -> int:
+        """The period that the call belongs to. Raises BreakerOpen."""
         with self._lock:
             if self._state is BreakerState.CLOSED:
-                return
+                return self._period
             left_s = self._probe_at - self._clock()
             if self._state is BreakerState.OPEN and left_s <= 0:
                 self._change(BreakerState.HALF_OPEN)
-                return
+                return self._period
             raise BreakerOpen(
                 f"expected {self.name} to answer, got a part that is not asked at present",
                 retry_after_ms=max(1, round(max(left_s, self._wait_s / 10) * 1000)),
             )
 
-    def _failed(self) -> None:
+    def _failed(self, period: int) -> None:
         with self._lock:
-            if self._state is BreakerState.OPEN:
-                return  # a call that began before it opened: no news
+            if period != self._period:
+                return
             self._failures += 1
             if self._state is BreakerState.HALF_OPEN or self._failures >= self._limit:
-                wait_s = min(self._max_wait_s, self._wait_s * 2**self._openings)
+                doublings = min(self._openings, MAX_DOUBLINGS)
+                wait_s = min(self._max_wait_s, self._wait_s * 2**doublings)
                 self._openings += 1
                 self._probe_at = self._clock() + random.uniform(wait_s / 2, wait_s)
                 self._change(BreakerState.OPEN)
 
-    def _answered(self) -> None:
+    def _answered(self, period: int) -> None:
         with self._lock:
+            if period != self._period:
+                return
             self._failures = self._openings = 0
             self._change(BreakerState.CLOSED)
 
-    def _unknown(self) -> None:
+    def _unknown(self, period: int) -> None:
         with self._lock:
-            if self._state is BreakerState.HALF_OPEN:
+            if period == self._period and self._state is BreakerState.HALF_OPEN:
                 self._change(BreakerState.OPEN)  # its time is over already: the next call probes
 
     def _change(self, state: BreakerState) -> None:
         if state is not self._state:
             self._state = state
+            self._period += 1
             self.changes.append((self._clock(), state))
 
 
 def breakers() -> Mapping[str, CircuitBreaker]:
-    """Every breaker of the process by name, for status."""
-    return MappingProxyType(_breakers)
+    """Every breaker that the process holds, by name, for status."""
+    return dict(_breakers)

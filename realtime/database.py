@@ -1,7 +1,8 @@
 """Where asynchronous code reaches the database, and how a consistent reading is taken.
 
 Database work of sockets runs in a bounded pool of threads of its own: asgiref's one shared thread
-would make every socket of the process wait for every other.
+would make every socket of the process wait for every other. Nobody waits longer than a limit, and
+while the database is away a circuit breaker answers most callers at once.
 """
 
 import asyncio
@@ -21,12 +22,19 @@ from django.db import (
     transaction,
 )
 
+from realtime.breaker import CircuitBreaker
 from realtime.protocol.errors import Unavailable
+from realtime.retrying import busy
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 8
+# Above three waits of 2 s for a lock, which are no sign of an absent database.
+LIMIT_S = 8.0
+RETRY_AFTER_MS = 1000
+# Half a minute between two probes would be long after the return of a restarted database.
+breaker = CircuitBreaker("database", failures=3, wait_s=0.5, max_wait_s=2.0)
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="realtime-db")
 
 
@@ -52,11 +60,17 @@ def snapshot() -> Iterator[None]:
         yield
 
 
+class DatabaseAway(Unavailable):
+    """It cannot be reached, or hangs; a database that is merely busy is `Unavailable`."""
+
+
 def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return function(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
-        raise Unavailable(f"expected the database to answer, got {type(error).__name__}") from error
+        kind = Unavailable if busy(error) else DatabaseAway
+        text = f"expected the database to answer, got {type(error).__name__}"
+        raise kind(text, retry_after_ms=RETRY_AFTER_MS) from error
     finally:
         _release()
 
@@ -76,6 +90,21 @@ def _release() -> None:
 
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run synchronous database code in the pool. Raises Unavailable when the database is away."""
+    """Run synchronous database code in the pool.
+
+    Raises Unavailable when the database is away: after 8 s at most, and at once while it is known
+    to be away.
+    """
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_pool, partial(_call, function, *args, **kwargs))
+    with breaker.guarding(DatabaseAway):
+        work = loop.run_in_executor(_pool, partial(_call, function, *args, **kwargs))
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await work
+        except TimeoutError as error:
+            # A thread cannot be stopped: what it began may still be committed, as with any answer
+            # that is lost on its way. What had not begun was cancelled with the wait.
+            raise DatabaseAway(
+                f"expected the database to answer within {LIMIT_S:.0f} s, got nothing",
+                retry_after_ms=RETRY_AFTER_MS,
+            ) from error

@@ -9,11 +9,13 @@ import logging
 import random
 import uuid
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
+from realtime.reporting import IncidentReporter
 from realtime.shared.store import shared_store
 from realtime.sockets.sweep import registered_sweeps
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 SWEEP_EVERY_S = 1.0
+CHANNEL_LAYER = "channel_layer"  # as a part of incidents
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Node:
         self.id = uuid.uuid4().hex[:12]
         self.loop = asyncio.get_running_loop()
         self.hub = Hub()
+        self.reporter = IncidentReporter(self.id)
         self.shared = shared_store()
         self.connections: set[Connection] = set()
         self.draining = False
@@ -44,9 +48,24 @@ class Node:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
         self.hub.start()
         self.hub.relay.want(node_group(self.id))
+        self.hub.watch.on_turn = self._layer_turned
+        self.hub.watch.on_attempt = partial(self.reporter.attempt, CHANNEL_LAYER)
+        self.hub.start()
+        self.hub.spawn(self.reporter.run())
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
         self.hub.spawn(self.fleet.run())
+
+    def _layer_turned(self, polling: bool) -> None:
+        if polling:
+            self.reporter.down(
+                CHANNEL_LAYER,
+                code="layer_down",
+                text="the channel layer does not deliver; events arrive by polling the log",
+                detail={"node": self.id, "reason": self.hub.layer.reason},
+            )
+        else:
+            self.reporter.up(CHANNEL_LAYER, "the channel layer delivers again")
 
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)

@@ -21,6 +21,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from realtime.breaker import BreakerOpen, CircuitBreaker
 from realtime.log.entries import Entry
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
 
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 20_000  # announcements; above either bound the newest hint is dropped and counted
 QUEUE_BYTES = 67_108_864  # of their frames
-SEND_TIMEOUT_S = 1.0
+# A new connection takes five round trips: a shorter time would shut a slow network out for ever.
+SEND_TIMEOUT_S = 4.0
 FLUSH_TIMEOUT_S = 1.0
 BATCH_BYTES = 262_144  # of frames in one hint
 
@@ -61,6 +63,9 @@ class Publisher:
         self.sent = 0
         self.dropped = 0
         self.failed = 0
+        # Without it each stream's hint would wait for a Redis that hangs, and late hints follow
+        # its return. It is tried again before nodes leave polling, which takes 3 s.
+        self.breaker = CircuitBreaker("publisher", failures=3, wait_s=0.5, max_wait_s=2.0)
         self._queue: deque[_Announcement] = deque()
         self._queued_bytes = 0
         self._turn = threading.Lock()  # of the queue and its size
@@ -130,9 +135,12 @@ class Publisher:
 
     async def _send(self, layer: Any, stream: str, message: dict[str, Any]) -> None:
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await layer.group_send(stream, message)
+            with self.breaker.guarding(Exception):
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await layer.group_send(stream, message)
             self.sent += 1
+        except BreakerOpen:
+            self.dropped += 1
         except Exception as error:  # noqa: BLE001 - the layer may fail in any way; a hint may be lost
             # Not a warning: with no server running, as in a shell, there is nobody to tell. A
             # server's own relay says when the layer is away.

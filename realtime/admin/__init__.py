@@ -1,6 +1,19 @@
 """The core's rows in the Django admin, and the form that every text of the project goes through."""
 
 from realtime.admin.api_keys import ApiKeyAdmin
-from realtime.admin.log import ClientRefAdmin, EventAdmin, InstallationAdmin, StreamAdmin
+from realtime.admin.log import (
+    ClientRefAdmin,
+    EventAdmin,
+    IncidentReportAdmin,
+    InstallationAdmin,
+    StreamAdmin,
+)
 
-__all__ = ["ApiKeyAdmin", "ClientRefAdmin", "EventAdmin", "InstallationAdmin", "StreamAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "ClientRefAdmin",
+    "EventAdmin",
+    "IncidentReportAdmin",
+    "InstallationAdmin",
+    "StreamAdmin",
+]

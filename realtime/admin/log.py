@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from realtime.admin.readonly import ReadOnlyAdmin
-from realtime.models import ClientRef, Event, Installation, Stream
+from realtime.models import ClientRef, Event, IncidentReport, Installation, Stream
 
 
 @admin.register(Stream)
@@ -58,3 +58,13 @@ class InstallationAdmin(ReadOnlyAdmin):
     """The epoch is changed by `manage.py new_epoch`, never by hand."""
 
     list_display = ["epoch", "fingerprint"]
+
+
+@admin.register(IncidentReport)
+class IncidentReportAdmin(ReadOnlyAdmin):
+    """What nodes miss at present; the history is in the events of the stream `status`."""
+
+    list_display = ["part", "node", "code", "opened_at", "seen_at"]
+    search_fields = ["=part", "=node"]
+    list_filter = ["part"]
+    ordering = ["-id"]

@@ -7,15 +7,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from realtime import publisher
+from realtime.hub.health import LayerHealth
+from realtime.hub.probe import PROBE, LayerProbe
 from realtime.hub.reading import LogReader
 from realtime.hub.relay import Relay
 from realtime.hub.stream import HubStream
+from realtime.hub.watch import LayerWatch
 from realtime.log.entries import Entry
+from realtime.log.reading import StreamState
 from realtime.protocol.errors import RealtimeError
 
 KEEP_OPEN_S = 60.0
 CHECK_EVERY_S = 3.5  # and at most one POLL_EVERY_S more
 POLL_EVERY_S = 0.5
+HINT_GRACE_S = 1.0
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)
 
@@ -28,9 +33,14 @@ class Hub:
     def __init__(self) -> None:
         self.streams: dict[str, HubStream] = {}
         self.reader = LogReader()
-        self.relay = Relay(self.on_message, self._on_joined)
+        self.layer = LayerHealth()
+        self._probe = LayerProbe()
+        self.relay = Relay(self.on_message, self._on_joined, self._probe.groups)
+        self.watch = LayerWatch(self.layer, self._probe, self.relay, self.check_all)
         self.unknown_messages = 0
-        self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {}
+        self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {
+            PROBE: self._probe.on_message
+        }
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
@@ -39,7 +49,12 @@ class Hub:
 
     def start(self) -> None:
         publisher.attach_local_hub(self._local_events, self._local_signal)
-        for forever in (self.relay.receive(), self.relay.reconcile(), self._check_positions()):
+        for forever in (
+            self.relay.receive(),
+            self.relay.reconcile(),
+            self._check_positions(),
+            self.watch.run(),
+        ):
             self.spawn(forever)
 
     async def stop(self) -> None:
@@ -142,12 +157,14 @@ class Hub:
     async def _check_positions(self) -> None:
         """The floor under everything: whatever no hint announced is found here."""
         checked_at = time.monotonic()
+        failing = False
         while True:
             await asyncio.sleep(POLL_EVERY_S)
             due = time.monotonic() - checked_at >= CHECK_EVERY_S
+            everything = due or self.layer.polling
             joined = self.relay.joined
             streams = [
-                s for s in self.streams.values() if s.epoch and (due or s.name not in joined)
+                s for s in self.streams.values() if s.epoch and (everything or s.name not in joined)
             ]
             if due:
                 checked_at = time.monotonic()
@@ -156,11 +173,19 @@ class Hub:
                 continue
             try:
                 await self._check(streams)
+                failing = False
             except RealtimeError as error:
-                logger.warning("positions not checked: %s", error.message)
+                if not failing:
+                    logger.warning("positions not checked: %s", error.message)
+                failing = True
             except Exception:
                 # A named top-level loop: if it ended, a lost hint would never be found.
                 logger.exception("positions not checked")
+
+    async def check_all(self) -> None:
+        """Look at the rows of all open streams now. Raises Unavailable."""
+        if streams := [stream for stream in self.streams.values() if stream.epoch]:
+            await self._check(streams)
 
     async def recheck(self, stream: HubStream) -> None:
         """Look at the stream's row now: somebody saw another epoch. Raises Unavailable."""
@@ -171,6 +196,14 @@ class Hub:
         for state in await self.reader.states(noted):
             stream, before = noted[state.id]
             stream.check(state, before)
+            if state.head > stream.announced and stream.name in self.relay.joined:
+                self._loop.call_later(HINT_GRACE_S, self._confirm_unannounced, stream, state)
+
+    def _confirm_unannounced(self, stream: HubStream, state: StreamState) -> None:
+        """A hint may just be slower than the look at the row: it had a second more."""
+        if stream.epoch == state.epoch and stream.announced < state.head:
+            stream.announced = state.head
+            self.layer.heal()
 
     def _on_joined(self, name: str) -> None:
         self.spawn(self._check_after_joining(name))

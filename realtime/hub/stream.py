@@ -45,6 +45,7 @@ class HubStream:
         self.subscriptions: set[Subscription] = set()
         self.left_at: float | None = time.monotonic()  # since when nobody follows it
         self.healed = 0  # events that no hint brought in time
+        self.announced = 0  # the highest seq that a hint, or this process itself, spoke of
         self._reader = reader
         self._spawn = spawn
         self._pending: dict[int, Entry] = {}
@@ -73,7 +74,7 @@ class HubStream:
         state = opening.state
         self.id, self.epoch = state.id, state.epoch
         self.last = self._fanned = state.head
-        self._known = state.head
+        self._known = self.announced = state.head
         self.ring.clear()
         self.ring.extend(opening.entries)
         self._forget_redacted(redactions)
@@ -102,7 +103,7 @@ class HubStream:
         self._pending.clear()
         self.ring.clear()
         self.epoch = state.epoch
-        self.last = self._fanned = self._known = state.head
+        self.last = self._fanned = self._known = self.announced = state.head
         for subscription in list(self.subscriptions):
             subscription.reset("epoch")
         self._wake_waiters(everyone=True)
@@ -121,6 +122,7 @@ class HubStream:
         if epoch != self.epoch:
             return False
         for entry in entries:
+            self.announced = max(self.announced, entry.seq)
             if entry.seq <= self.last:
                 continue
             self._known = max(self._known, entry.seq)

@@ -51,7 +51,7 @@ class CatchUp:
             try:
                 await self._write_page(subscription)
             except Unavailable as error:
-                logger.info("catching up waits: %s", error.message)
+                logger.debug("catching up waits: %s", error.message)
                 await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_S)
             except Exception:
                 # A named top-level loop: if it ended, this socket's streams would stand still.

@@ -15,6 +15,7 @@ from chat.actions.memories import store_memory
 from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
 from chat.models import ReadCursor, User
+from realtime.incidents import open_incident
 from realtime.models import ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,7 @@ def fill(operator: User, number: int) -> None:
     store_memory(person, row.pk, title="second", depends_on=[first.pk])
     ReadCursor.objects.create(project=row, user=person, seq=1)
     ApiKey.issue(person.pk, "key")
+    open_incident(f"part-{number}", "node", code="away", text="a part is away")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -155,5 +156,38 @@ def test_stream_closes_a_while_after_its_last_reader(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(hub_module, "KEEP_OPEN_S", -1)
         hub.close_idle()
         assert NAME not in hub.streams
+
+    play(story)
+
+
+def grown(hub: Hub, before: int) -> bool:
+    return hub.layer.unannounced == before + 1
+
+
+def test_events_that_no_hint_announced_turn_the_node_to_polling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hint that comes within the grace is none of them, nor is a stream that is not joined."""
+    monkeypatch.setattr(hub_module, "HINT_GRACE_S", 0.01)
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        log.commit()
+        await hub.check_all()
+        await asyncio.sleep(0.03)
+        assert hub.layer.unannounced == 0, "expected a stream that is polled anyway to count not"
+        hub.relay.joined.add(NAME)
+        late = log.commit()
+        await hub.check_all()
+        hub.on_message(hint(log, late))
+        await asyncio.sleep(0.03)
+        assert hub.layer.unannounced == 0
+        for _ in range(2):
+            before = hub.layer.unannounced
+            log.commit()
+            await hub.check_all()
+            await until(partial(grown, hub, before))
+        assert hub.layer.polling
+        await until(lambda: reader.seqs == [2, 3, 4, 5])
 
     play(story)

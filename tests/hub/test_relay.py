@@ -18,6 +18,7 @@ class FakeLayer:
         self.groups: set[str] = set()
         self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.calls = 0
+        self.channels = 0
 
     async def _answer(self) -> None:
         self.calls += 1
@@ -28,7 +29,8 @@ class FakeLayer:
 
     async def new_channel(self, prefix: str) -> str:
         await self._answer()
-        return f"{prefix}1"
+        self.channels += 1
+        return f"{prefix}{self.channels}"
 
     async def receive(self, channel: str) -> dict[str, Any]:
         if self.mode == "fail":
@@ -38,6 +40,9 @@ class FakeLayer:
     async def group_add(self, name: str, channel: str) -> None:
         await self._answer()
         self.groups.add(name)
+
+    async def flush(self) -> None:
+        await self._answer()
 
     async def group_discard(self, name: str, channel: str) -> None:
         await self._answer()
@@ -136,5 +141,39 @@ def test_message_that_fails_does_not_end_the_relay(play: Play) -> None:
         scene.relay._on_message = scene.messages.append
         scene.layer.inbox.put_nowait({"type": "x"})
         await scene.until(lambda: scene.messages == [{"type": "x"}])
+
+    play(story)
+
+
+def test_rebuild_joins_everything_again_on_a_new_channel(play: Play) -> None:
+    """The layer forgot this process: what it says it has joined means nothing then."""
+
+    async def story(scene: Scene) -> None:
+        scene.relay.want("a")
+        await scene.until(lambda: scene.layer.groups == {"a"})
+        old = scene.relay._channel
+        scene.layer.groups.clear()
+        await scene.relay.rebuild()
+        await scene.until(lambda: scene.layer.groups == {"a"})
+        await scene.until(lambda: scene.joined == ["a", "a"])
+        assert scene.relay._channel not in {None, old}
+        scene.layer.inbox.put_nowait({"type": "x"})
+        await scene.until(lambda: scene.messages == [{"type": "x"}])
+
+    play(story)
+
+
+def test_rebuild_of_a_layer_that_hangs_ends_and_may_be_repeated(play: Play) -> None:
+    """Nobody can ask a hanging layer to let go; the streams are polled meanwhile."""
+
+    async def story(scene: Scene) -> None:
+        scene.relay.want("a")
+        await scene.until(lambda: scene.layer.groups == {"a"})
+        scene.layer.mode = "hang"
+        await scene.relay.rebuild()
+        assert scene.relay.polled
+        scene.layer.mode = "ok"
+        await scene.relay.rebuild()
+        await scene.until(lambda: not scene.relay.polled)
 
     play(story)
