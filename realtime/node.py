@@ -10,15 +10,21 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from realtime.batching import Batcher
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
+from realtime.security.admission import authenticated_together
 from realtime.shared.store import shared_store
 from realtime.sockets.sweep import registered_sweeps
+from realtime.trimmer import keep_trimmed
 
 if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 SWEEP_EVERY_S = 1.0
+# Credentials read together, and how long a crowd of them is gathered.
+ADMITTED_TOGETHER = 256
+GATHER_ADMISSIONS_S = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +37,9 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.hub = Hub()
         self.shared = shared_store()
+        self.admissions = Batcher(
+            authenticated_together, limit=ADMITTED_TOGETHER, gather_s=GATHER_ADMISSIONS_S
+        )
         self.connections: set[Connection] = set()
         self.draining = False
         self._empty = asyncio.Event()
@@ -39,6 +48,7 @@ class Node:
         self.hub.start()
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
+        self.hub.spawn(keep_trimmed())
 
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)

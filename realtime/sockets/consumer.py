@@ -81,7 +81,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
         self._check_room(node)
         check_origin(scope)
-        authenticated = await authenticate(scope)
+        authenticated = await authenticate(scope, node)
         self._check_room(node)  # again: of a crowd at the door all saw the same room before
         return authenticated
 

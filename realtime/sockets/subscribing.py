@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from realtime import registry
 from realtime.database import in_database, snapshot
+from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
 from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
 from realtime.protocol.errors import Forbidden, LimitReached, NotFound, NotSubscribed
@@ -113,13 +114,19 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
         if room <= 0:
             raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
-    opening = await in_database(
-        read_opening, connection.user, name, since, want_snapshot=command.snapshot
-    )
+    stream = await _resumed(connection, command.stream, since)
+    if stream is not None:
+        opening = Opening(stream.state, recovered=True, reason=None, snapshot=None)
+    else:
+        opening = await in_database(
+            read_opening, connection.user, name, since, want_snapshot=command.snapshot
+        )
+        stream = await connection.hub.open(opening.state.name)
+        if stream.epoch != opening.state.epoch:
+            await connection.hub.recheck(stream)
+        stream.admit(connection.user_id, opening.state)
+    # No await from here to the start: what was found holds then.
     state = opening.state
-    stream = await connection.hub.open(state.name)
-    if stream.epoch != state.epoch:
-        await connection.hub.recheck(stream)
     old = connection.subscriptions.pop(state.name, None)
     if old is not None:
         old.end()
@@ -131,6 +138,21 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
     data = _reply(opening, cursor)
     connection.after_reply(new.start)
     return data
+
+
+async def _resumed(connection: "Connection", name: str, since: Position | None) -> HubStream | None:
+    """The open stream if it can serve the resume from memory, its position and the right to read
+    being as fresh as the database has them. Looking that up is one read for all who ask together.
+
+    Raises Unavailable.
+    """
+    stream, user_id = connection.hub.streams.get(name), connection.user_id
+    if stream is None or since is None or not stream.resumes(since, user_id):
+        return None
+    stream.touch()
+    if not await stream.level() or connection.hub.streams.get(name) is not stream:
+        return None
+    return stream if stream.resumes(since, user_id) else None
 
 
 def _reply(opening: Opening, cursor: int) -> dict[str, Any]:
