@@ -30,7 +30,7 @@ THREADS = 8
 
 
 class Calls:
-    """How often the event loop went to the database. Read by the closing line of a node's log."""
+    """How often the event loop went to the database. Read by `/health/counters`."""
 
     total = 0
 

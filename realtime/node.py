@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 SWEEP_EVERY_S = 1.0
 # Credentials read together, and how long a crowd of them is gathered.
-ADMITTED_TOGETHER = 256
+ADMITTED_TOGETHER = 128
 GATHER_ADMISSIONS_S = 0.02
+AT_THE_DOOR = 128
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ class Node:
         self.admissions = Batcher(
             authenticated_together, limit=ADMITTED_TOGETHER, gather_s=GATHER_ADMISSIONS_S
         )
+        # A crowd enters in step: those inside are served while the others wait, and HTTP has its
+        # turn between them.
+        self.door = asyncio.Semaphore(AT_THE_DOOR)
         self.connections: set[Connection] = set()
         self.draining = False
         self._empty = asyncio.Event()

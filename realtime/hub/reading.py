@@ -21,7 +21,7 @@ from realtime.protocol.streams import StreamName
 
 READS_IN_FLIGHT = 8
 # Streams opened, and positions checked, by one read; how long a crowd of askers is gathered.
-OPENINGS = 32
+OPENINGS = 64
 CHECKS = 500
 GATHER_OPENINGS_S = 0.02
 GATHER_CHECKS_S = 0.05

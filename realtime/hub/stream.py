@@ -44,6 +44,7 @@ class HubStream:
         self.id = 0
         self.epoch = ""
         self.last = 0
+        self.floor = 0  # the highest trimmed seq, as last seen
         self.ring = Ring()
         self.readers = Readers()
         self.subscriptions: set[Subscription] = set()
@@ -75,7 +76,7 @@ class HubStream:
 
     def _adopt(self, opening: Opening, redactions: int) -> None:
         state = opening.state
-        self.id, self.epoch = state.id, state.epoch
+        self.id, self.epoch, self.floor = state.id, state.epoch, state.floor
         self.last = self._fanned = state.head
         self._known = state.head
         self.readers = Readers(opening.readers)
@@ -96,6 +97,7 @@ class HubStream:
         """Compare with the row. What was read before a reset says nothing of the new log."""
         if noted.resets != self._resets:
             return
+        self.floor = state.floor
         if state.epoch != self.epoch or state.head < noted.last:
             self._reset(state)
         elif state.head > self.last:
@@ -117,19 +119,21 @@ class HubStream:
 
     @property
     def state(self) -> StreamState:
-        """As far as the hub has come; `floor` is where the ring begins."""
-        first = self.ring.first
-        return StreamState(self.id, self.name, self.epoch, self.last, (first or self.last + 1) - 1)
+        """As far as the hub has come."""
+        return StreamState(self.id, self.name, self.epoch, self.last, self.floor)
 
-    def resumes(self, since: Position, user_id: int) -> bool:
-        """Whether this reader can go on from `since` without the database: all that follows is in
-        the ring, and the right to read is known as of `last` (then `authorized_at`)."""
+    def serves(self, since: Position | None, user_id: int) -> bool:
+        """Whether this reader can go on from `since` (or begin now) without the database: all
+        that follows is in the ring, and the right to read is known as of `last`, which is then
+        its `authorized_at`."""
         return (
-            bool(self.epoch)
-            and since.epoch == self.epoch
-            and (since.seq == self.last or (since.seq < self.last and self.ring.reaches(since.seq)))
-            and user_id in self.readers
+            bool(self.epoch) and user_id in self.readers and (since is None or self._holds(since))
         )
+
+    def _holds(self, since: Position) -> bool:
+        if since.epoch != self.epoch or since.seq < self.floor:
+            return False
+        return since.seq == self.last or (since.seq < self.last and self.ring.reaches(since.seq))
 
     async def level(self) -> bool:
         """Come level with the log as of now; thousands who ask for it share one read.

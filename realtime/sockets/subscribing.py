@@ -1,5 +1,6 @@
 """Subscribe, unsubscribe, history and ack."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,9 +115,11 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
         if room <= 0:
             raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
-    stream = await _resumed(connection, command.stream, since)
+    wants_state = command.snapshot and since is None
+    stream = None if wants_state else await _from_memory(connection, command.stream, since)
     if stream is not None:
-        opening = Opening(stream.state, recovered=True, reason=None, snapshot=None)
+        recovered = None if since is None else True
+        opening = Opening(stream.state, recovered, reason=None, snapshot=None)
     else:
         opening = await in_database(
             read_opening, connection.user, name, since, want_snapshot=command.snapshot
@@ -140,19 +143,28 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
     return data
 
 
-async def _resumed(connection: "Connection", name: str, since: Position | None) -> HubStream | None:
-    """The open stream if it can serve the resume from memory, its position and the right to read
-    being as fresh as the database has them. Looking that up is one read for all who ask together.
+async def _from_memory(
+    connection: "Connection", name: str, since: Position | None
+) -> HubStream | None:
+    """The open stream if it can serve the subscription without a read of its own: its position
+    and the right to read are as fresh as the database has them, and looking that up is one read
+    for all who ask together. None: ask the database.
 
     Raises Unavailable.
     """
-    stream, user_id = connection.hub.streams.get(name), connection.user_id
-    if stream is None or since is None or not stream.resumes(since, user_id):
+    hub, user_id = connection.hub, connection.user_id
+    stream = hub.streams.get(name)
+    if stream is None:
+        return None
+    if not stream.epoch:  # somebody who may read it is just opening it
+        with suppress(NotFound):
+            await hub.open(name)
+    if not stream.serves(since, user_id):
         return None
     stream.touch()
-    if not await stream.level() or connection.hub.streams.get(name) is not stream:
+    if not await stream.level() or hub.streams.get(name) is not stream:
         return None
-    return stream if stream.resumes(since, user_id) else None
+    return stream if stream.serves(since, user_id) else None
 
 
 def _reply(opening: Opening, cursor: int) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What happens when a part fails: real servers, real clients, real faults."""
