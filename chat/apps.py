@@ -14,5 +14,6 @@ class ChatConfig(AppConfig):
         from realtime.protocol.streams import StreamKind
 
         registry.register_reader_check(StreamKind.PROJECT, access.may_read_project)
+        registry.register_readers(StreamKind.PROJECT, access.project_readers)
         registry.register_snapshot(StreamKind.PROJECT, snapshot.project_snapshot)
         registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)

@@ -60,11 +60,15 @@ class Environment(BaseSettings):
     )
     websocket_heartbeat_interval: float = _setting(25.0, "seconds from 0.1 to 300", ge=0.1, le=300)
     websocket_connection_timeout: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
+    websocket_slow_timeout: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
     websocket_max_connections: int = _setting(10_000, "a number from 1 to 1000000", ge=1, le=10**6)
     websocket_max_message_bytes: int = _setting(
         65_536, "bytes from 1024 to 1048576", ge=1024, le=2**20
     )
     drain_window: float = _setting(10.0, "seconds from 0 to 600", ge=0, le=600)
+
+    event_retention_days: int = _setting(30, "days from 1 to 3650", ge=1, le=3650)
+    event_retention_count: int = _setting(100_000, "a number from 1 to 1000000000", ge=1, le=10**9)
 
     realtime_status_updates: bool = _setting(True, "true or false")
     realtime_memory_updates: bool = _setting(True, "true or false")

@@ -18,9 +18,12 @@ class Options(Protocol):
     websocket_cors_origins: tuple[str, ...]
     websocket_heartbeat_interval: float
     websocket_connection_timeout: float
+    websocket_slow_timeout: float
     websocket_max_connections: int
     websocket_max_message_bytes: int
     drain_window: float
+    event_retention_days: int
+    event_retention_count: int
     realtime_status_updates: bool
     realtime_memory_updates: bool
     realtime_chat_broadcasting: bool

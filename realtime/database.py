@@ -35,6 +35,14 @@ LIMIT_S = 8.0
 RETRY_AFTER_MS = 1000
 # Half a minute between two probes would be long after the return of a restarted database.
 breaker = CircuitBreaker("database", failures=3, wait_s=0.5, max_wait_s=2.0)
+
+
+class Calls:
+    """How often the event loop went to the database. Read by `/health/counters`."""
+
+    total = 0
+
+
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="realtime-db")
 
 
@@ -95,6 +103,7 @@ async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     Raises Unavailable when the database is away: after 8 s at most, and at once while it is known
     to be away.
     """
+    Calls.total += 1
     loop = asyncio.get_running_loop()
     with breaker.guarding(DatabaseAway):
         work = loop.run_in_executor(_pool, partial(_call, function, *args, **kwargs))

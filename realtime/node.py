@@ -12,18 +12,25 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from realtime.batching import Batcher
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
+from realtime.security.admission import authenticated_together
 from realtime.shared.store import shared_store
 from realtime.sockets.sweep import registered_sweeps
+from realtime.trimmer import keep_trimmed
 
 if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 SWEEP_EVERY_S = 1.0
 CHANNEL_LAYER = "channel_layer"  # as a part of incidents
+# Credentials read together, and how long a crowd of them is gathered.
+ADMITTED_TOGETHER = 128
+GATHER_ADMISSIONS_S = 0.02
+AT_THE_DOOR = 128
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +44,12 @@ class Node:
         self.hub = Hub()
         self.reporter = IncidentReporter(self.id)
         self.shared = shared_store()
+        self.admissions = Batcher(
+            authenticated_together, limit=ADMITTED_TOGETHER, gather_s=GATHER_ADMISSIONS_S
+        )
+        # A crowd enters in step: those inside are served while the others wait, and HTTP has its
+        # turn between them.
+        self.door = asyncio.Semaphore(AT_THE_DOOR)
         self.connections: set[Connection] = set()
         self.draining = False
         self.drain_window_s = 0.0
@@ -46,15 +59,15 @@ class Node:
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
-        self.hub.start()
-        self.hub.relay.want(node_group(self.id))
         self.hub.watch.on_turn = self._layer_turned
         self.hub.watch.on_attempt = partial(self.reporter.attempt, CHANNEL_LAYER)
         self.hub.start()
+        self.hub.relay.want(node_group(self.id))
         self.hub.spawn(self.reporter.run())
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
         self.hub.spawn(self.fleet.run())
+        self.hub.spawn(keep_trimmed())
 
     def _layer_turned(self, polling: bool) -> None:
         if polling:

@@ -5,7 +5,7 @@ state is, which commands its sockets take. Everything registered runs in a datab
 a transaction where its docstring says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from realtime.protocol.streams import StreamKind, StreamName
@@ -13,13 +13,30 @@ from realtime.protocol.streams import StreamKind, StreamName
 ReaderCheck = Callable[[Any, StreamName], bool]
 SnapshotProvider = Callable[[Any, StreamName], dict[str, Any]]
 
+
+class Everyone:
+    """The readers of a stream that everyone who is signed in may read."""
+
+
+ReadersProvider = Callable[[Sequence[StreamName]], Mapping[StreamName, Collection[int] | Everyone]]
+
 _reader_checks: dict[StreamKind, ReaderCheck] = {}
 _snapshots: dict[StreamKind, SnapshotProvider] = {}
+_readers: dict[StreamKind, ReadersProvider] = {}
 
 
 def register_reader_check(kind: StreamKind, check: ReaderCheck) -> None:
     """`check(user, stream)` runs inside the database snapshot that also reads the head."""
     _reader_checks[kind] = check
+
+
+def register_readers(kind: StreamKind, provider: ReadersProvider) -> None:
+    """`provider(streams)` gives the ids of those who pass the reader check of each stream, inside
+    the snapshot that also reads the heads; it may leave people and streams out, but never add one.
+
+    Only for kinds whose rights end by events of the stream itself (`Event.ends`).
+    """
+    _readers[kind] = provider
 
 
 def register_snapshot(kind: StreamKind, provider: SnapshotProvider) -> None:
@@ -35,8 +52,18 @@ def _signed_in(user: Any, stream: StreamName) -> bool:
     return bool(user.is_authenticated)
 
 
+def _owners(streams: Sequence[StreamName]) -> dict[StreamName, Collection[int]]:
+    return {stream: [stream.key or 0] for stream in streams}
+
+
+def _everyone(streams: Sequence[StreamName]) -> dict[StreamName, Everyone]:
+    return dict.fromkeys(streams, Everyone())
+
+
 register_reader_check(StreamKind.USER, _reads_own_stream)
+register_readers(StreamKind.USER, _owners)
 register_reader_check(StreamKind.SYSTEM, _signed_in)
+register_readers(StreamKind.SYSTEM, _everyone)
 
 
 def may_read(user: Any, stream: StreamName) -> bool:
@@ -49,3 +76,13 @@ def snapshot_of(user: Any, stream: StreamName) -> dict[str, Any]:
     """The stream's present state for this reader; {} where nothing is registered."""
     provider = _snapshots.get(stream.kind)
     return provider(user, stream) if provider is not None else {}
+
+
+def readers_of(streams: Sequence[StreamName]) -> dict[StreamName, Collection[int] | Everyone]:
+    """Who is known to be allowed to read each stream; kinds without a provider are left out."""
+    found: dict[StreamName, Collection[int] | Everyone] = {}
+    for kind, provider in _readers.items():
+        wanted = [stream for stream in streams if stream.kind is kind]
+        if wanted:
+            found.update(provider(wanted))
+    return found

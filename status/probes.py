@@ -1,8 +1,10 @@
 """`live`: the process answers. `ready`: it takes new work and its database answers."""
 
+from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 
+from realtime.database import Calls
 from realtime.server.state import readiness
 
 
@@ -20,3 +22,10 @@ def ready(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"state": "database away"}, status=503)
     return JsonResponse({"state": "ok"})
+
+
+def counters(request: HttpRequest) -> JsonResponse:
+    """How often this process's event loop went to the database. 404 without DEBUG."""
+    if not settings.DEBUG:
+        raise Http404
+    return JsonResponse({"database_calls": Calls.total})

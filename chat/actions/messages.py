@@ -46,6 +46,23 @@ def _again(write: Write | None) -> Sent | None:
     return Sent(message, earlier.seq, created=False)
 
 
+def _by_reference(write: Write | None, project_id: int) -> Sent | None:
+    """The message of a reference that retention has forgotten: the row itself still bears it.
+
+    Raises Conflict where it is another project's.
+    """
+    if write is None:
+        return None
+    made = Message.objects.select_related("author")
+    message = made.filter(author_id=write.user_id, client_ref=write.ref).first()
+    if message is None:
+        return None
+    if message.project_id != project_id:
+        raise Conflict("client_ref: expected a new reference, got one of another project")
+    remember_write(write, message.pk, None)
+    return Sent(message, None, created=False)
+
+
 def _done(write: Write | None, message: Message, *, created: bool) -> Sent:
     stream = project_stream(message.project_id)
     seq = published_seq(stream) or _newest_seq(message)  # where nothing changed
@@ -88,7 +105,7 @@ def send_message(
     lock_streams(project_stream(project_id))
     writing_membership(author, project_id)
     write = _write(author, client_ref, "send_message", project_id, body, reply_to)
-    if (again := _again(write)) is not None:
+    if (again := _again(write) or _by_reference(write, project_id)) is not None:
         return again
     replied = Message.objects.filter(pk=reply_to or 0, project_id=project_id)
     if reply_to is not None and not replied.exists():

@@ -1,5 +1,6 @@
 """Who may do what in a project."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,12 +9,23 @@ from chat.models import Membership, Project, Role, User
 from realtime.protocol.errors import Forbidden, NotFound
 from realtime.protocol.streams import StreamName
 
+READERS_KEPT = 50_000  # of the projects that a node opens together; others are looked up
 WRITERS = {Role.OWNER, Role.MEMBER}
 
 
 def may_read_project(user: Any, stream: StreamName) -> bool:
     """The reader check of project streams."""
     return Membership.objects.filter(project_id=stream.key or 0, user_id=user.pk).exists()
+
+
+def project_readers(streams: Sequence[StreamName]) -> dict[StreamName, set[int]]:
+    """Who passes that check, of many projects; of a huge one only the first ones to join."""
+    found: dict[StreamName, set[int]] = {stream: set() for stream in streams}
+    by_key = {stream.key or 0: stream for stream in streams}
+    rows = Membership.objects.filter(project_id__in=by_key).order_by("pk")
+    for project_id, user_id in rows.values_list("project_id", "user_id")[:READERS_KEPT]:
+        found[by_key[project_id]].add(user_id)
+    return found
 
 
 def readable_projects(user: User) -> QuerySet[Project]:

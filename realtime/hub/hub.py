@@ -38,9 +38,7 @@ class Hub:
         self.relay = Relay(self.on_message, self._on_joined, self._probe.groups)
         self.watch = LayerWatch(self.layer, self._probe, self.relay, self.check_all)
         self.unknown_messages = 0
-        self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {
-            PROBE: self._probe.on_message
-        }
+        self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {PROBE: self._probe.on_message}
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()

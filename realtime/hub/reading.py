@@ -1,28 +1,39 @@
 """What the hub asks of the log: awaitable, bounded in flight, and shared by those who ask alike."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from realtime import registry
+from realtime.batching import Batcher
 from realtime.database import in_database, snapshot
 from realtime.log.entries import Entry
 from realtime.log.reading import (
     StreamState,
     entries_after,
     newest_entries,
-    stream_state,
+    newest_of_many,
     stream_states,
+    stream_states_by_name,
 )
+from realtime.protocol.errors import NotFound, RealtimeError
+from realtime.protocol.streams import StreamName
 
 READS_IN_FLIGHT = 8
+# Streams opened, and positions checked, by one read; how long a crowd of askers is gathered.
+OPENINGS = 64
+CHECKS = 500
+GATHER_OPENINGS_S = 0.02
+GATHER_CHECKS_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A stream as opened: its row and its newest entries, read in one snapshot."""
+    """A stream as opened: its row, its newest entries and its readers, read in one snapshot."""
 
     state: StreamState
     entries: Sequence[Entry]
+    readers: Collection[int] | registry.Everyone | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +45,34 @@ class Gap:
     jump: bool
 
 
-def _open(name: str, limit: int) -> Opening:
+def _open(asked: Sequence[tuple[str, int]]) -> list[Opening | RealtimeError]:
+    """For pairs of a stream's name and how many of its newest entries are wanted."""
     with snapshot():
-        state = stream_state(name)
-        return Opening(state, newest_entries(state.id, state.head, limit=limit))
+        states = {state.name: state for state in stream_states_by_name(name for name, _ in asked)}
+        limit = max(limit for _, limit in asked)
+        entries = newest_of_many([state.id for state in states.values()], limit=limit)
+        readers = registry.readers_of([StreamName.parse(name) for name in states])
+    answers: list[Opening | RealtimeError] = []
+    for name, limit in asked:
+        if (state := states.get(name)) is None:
+            answers.append(NotFound(f"expected an existing stream, got {name!r}"))
+        else:
+            newest = entries.get(state.id, [])[-limit:]
+            answers.append(Opening(state, newest, readers.get(StreamName.parse(name))))
+    return answers
+
+
+def _check(ids: Sequence[int]) -> list[list[StreamState] | RealtimeError]:
+    """For each id its row, or nothing where there is none."""
+    states = {state.id: state for state in stream_states(ids)}
+    return [[states[key]] if key in states else [] for key in ids]
 
 
 def _gap(stream_id: int, seq: int, limit: int) -> Gap:
     with snapshot():
         state = stream_states([stream_id])[0]
-        if state.head - seq > limit:
+        # Beyond what was trimmed nothing joins: it is as wide as any other jump.
+        if state.head - seq > limit or state.floor > seq:
             return Gap(state, newest_entries(state.id, state.head, limit=limit), jump=True)
         return Gap(state, entries_after(stream_id, seq, limit=limit), jump=False)
 
@@ -60,13 +89,14 @@ class LogReader:
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(READS_IN_FLIGHT)
+        self._openings = Batcher(_open, limit=OPENINGS, gather_s=GATHER_OPENINGS_S)
+        self._checks = Batcher(_check, limit=CHECKS, gather_s=GATHER_CHECKS_S)
         self._pages: dict[tuple[int, str, int], asyncio.Task[list[Entry]]] = {}
         self.pages_read = 0
 
     async def open(self, name: str, limit: int) -> Opening:
         """Raises NotFound, Unavailable."""
-        async with self._turns:
-            return await in_database(_open, name, limit)
+        return await self._openings.ask((name, limit))
 
     async def gap(self, stream_id: int, seq: int, limit: int) -> Gap:
         """Raises Unavailable."""
@@ -75,8 +105,11 @@ class LogReader:
 
     async def states(self, ids: Iterable[int]) -> list[StreamState]:
         """Raises Unavailable."""
+        keys = list(ids)
+        if len(keys) == 1:  # thousands of streams may be joined within a second
+            return await self._checks.ask(keys[0])
         async with self._turns:
-            return await in_database(stream_states, list(ids))
+            return await in_database(stream_states, keys)
 
     async def page(self, stream_id: int, epoch: str, after: int) -> list[Entry]:
         """The page of the log that follows `after`; empty when the epoch is another one now.

@@ -46,6 +46,11 @@ class Ring:
         while self._entries and self._entries[0].seq <= seq:
             self._drop_first()
 
+    def reaches(self, seq: int) -> bool:
+        """Whether everything above `seq` is here."""
+        first = self.first
+        return first is not None and seq >= first - 1
+
     def after(self, seq: int) -> Sequence[Entry] | None:
         """The entries above `seq`; None when the ring does not reach back that far."""
         first = self.first

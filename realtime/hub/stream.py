@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
+from realtime.protocol.positions import Position
 
 if TYPE_CHECKING:
     from realtime.hub.subscription import Subscription
 
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
+LEVEL_WAIT_S = 2.0
 SLICE = 500
 MAX_WAITING_SIGNALS = 64
 
@@ -41,7 +44,9 @@ class HubStream:
         self.id = 0
         self.epoch = ""
         self.last = 0
+        self.floor = 0  # the highest trimmed seq, as last seen
         self.ring = Ring()
+        self.readers = Readers()
         self.subscriptions: set[Subscription] = set()
         self.left_at: float | None = time.monotonic()  # since when nobody follows it
         self.healed = 0  # events that no hint brought in time
@@ -72,9 +77,10 @@ class HubStream:
 
     def _adopt(self, opening: Opening, redactions: int) -> None:
         state = opening.state
-        self.id, self.epoch = state.id, state.epoch
+        self.id, self.epoch, self.floor = state.id, state.epoch, state.floor
         self.last = self._fanned = state.head
         self._known = self.announced = state.head
+        self.readers = Readers(opening.readers)
         self.ring.clear()
         self.ring.extend(opening.entries)
         self._forget_redacted(redactions)
@@ -92,6 +98,7 @@ class HubStream:
         """Compare with the row. What was read before a reset says nothing of the new log."""
         if noted.resets != self._resets:
             return
+        self.floor = state.floor
         if state.epoch != self.epoch or state.head < noted.last:
             self._reset(state)
         elif state.head > self.last:
@@ -102,11 +109,50 @@ class HubStream:
         self._resets += 1
         self._pending.clear()
         self.ring.clear()
+        self.readers.forget()
         self.epoch = state.epoch
         self.last = self._fanned = self._known = self.announced = state.head
         for subscription in list(self.subscriptions):
             subscription.reset("epoch")
         self._wake_waiters(everyone=True)
+
+    # Resuming from memory
+
+    @property
+    def state(self) -> StreamState:
+        """As far as the hub has come."""
+        return StreamState(self.id, self.name, self.epoch, self.last, self.floor)
+
+    def serves(self, since: Position | None, user_id: int) -> bool:
+        """Whether this reader can go on from `since` (or begin now) without the database: all
+        that follows is in the ring, and the right to read is known as of `last`, which is then
+        its `authorized_at`."""
+        return (
+            bool(self.epoch) and user_id in self.readers and (since is None or self._holds(since))
+        )
+
+    def _holds(self, since: Position) -> bool:
+        if since.epoch != self.epoch or since.seq < self.floor:
+            return False
+        return since.seq == self.last or (since.seq < self.last and self.ring.reaches(since.seq))
+
+    async def level(self) -> bool:
+        """Come level with the log as of now; thousands who ask for it share one read.
+
+        False when that took longer than 2 s, or the log is another one. Raises Unavailable.
+        """
+        noted = self.noted()
+        for state in await self._reader.states([self.id]):
+            self.check(state, noted)
+            if state.epoch == self.epoch:
+                return await self.beyond(state.head - 1, LEVEL_WAIT_S)
+        return False
+
+    def admit(self, user_id: int, read: StreamState) -> None:
+        """The right was found in the database together with `read`. What was read below `last`
+        says nothing: the right may have ended in between."""
+        if read.epoch == self.epoch and read.head >= self.last:
+            self.readers.admit(user_id)
 
     # Arriving
 
@@ -147,6 +193,7 @@ class HubStream:
 
     def _keep(self, run: Sequence[Entry]) -> None:
         self.ring.extend(run)
+        self.readers.move(run)
         for entry in run:
             if entry.blanks is not None:
                 self._redactions += 1
@@ -196,6 +243,7 @@ class HubStream:
         self.ring.clear()
         self.ring.extend(newest)
         self._forget_redacted(redactions)
+        self.readers.forget()
         self.last = self._fanned = head
         for subscription in list(self.subscriptions):
             subscription.fall_behind()

@@ -45,6 +45,11 @@ def stream_states(ids: Iterable[int]) -> list[StreamState]:
     return [StreamState(*row) for row in _states().filter(id__in=list(ids))]  # type: ignore[attr-defined]
 
 
+def stream_states_by_name(names: Iterable[str]) -> list[StreamState]:
+    """The rows of those streams that exist, in one query."""
+    return [StreamState(*row) for row in _states().filter(name__in=list(names))]  # type: ignore[attr-defined]
+
+
 _COLUMNS = ("seq", "frame", "type", "ends", "blanks")
 
 
@@ -85,3 +90,16 @@ def entries_before(stream_id: int, before: int, *, limit: int) -> Sequence[Entry
 def newest_entries(stream_id: int, head: int, *, limit: int) -> list[Entry]:
     """The newest `limit` events up to `head`, ascending; they fill a hub's ring."""
     return list(entries_before(stream_id, head + 1, limit=limit))
+
+
+def newest_of_many(stream_ids: Sequence[int], *, limit: int) -> dict[int, list[Entry]]:
+    """The newest `limit` events of each stream, ascending, in one query."""
+    rows = (
+        Event.objects.filter(stream_id__in=stream_ids, seq__gt=F("stream__head") - limit)
+        .order_by("stream_id", "seq")
+        .values_list("stream_id", *_COLUMNS)
+    )
+    found: dict[int, list[Entry]] = {}
+    for stream_id, *columns in rows:
+        found.setdefault(stream_id, []).extend(_entries([columns]))
+    return found

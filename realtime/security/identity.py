@@ -73,7 +73,13 @@ def session_end(session: SessionBase) -> datetime:
 
 def identity_of_key(text: str) -> Identity:
     """Raises Unauthorized."""
-    key = ApiKey.objects.select_related("user").filter(digest=key_digest(text)).first()
+    return identity_by(
+        ApiKey.objects.select_related("user").filter(digest=key_digest(text)).first()
+    )
+
+
+def identity_by(key: ApiKey | None) -> Identity:
+    """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
         raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
     return Identity(key.user, key.credential, key.expires_at)

@@ -70,5 +70,11 @@ class CatchUp:
             if subscription.state is not SubscriptionState.CATCHING_UP:
                 return
         if not subscription.take_page(entries):
-            # Trimmed below, or the tail was lost: either way the position means nothing now.
-            subscription.reset("trimmed" if entries else "epoch")
+            await self._reset(subscription)
+
+    async def _reset(self, subscription: Subscription) -> None:
+        """Trimmed below, or the tail was lost: either way the position means nothing now."""
+        stream, cursor = subscription.stream, subscription.cursor
+        states = await self._reader.states([stream.id])
+        trimmed = bool(states) and states[0].epoch == stream.epoch and cursor < states[0].floor
+        subscription.reset("trimmed" if trimmed else "epoch")

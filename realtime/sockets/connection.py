@@ -30,7 +30,8 @@ from realtime.security.identity import Authenticated, still_valid
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.catching_up import CatchUp
 from realtime.sockets.commands import registered_command
-from realtime.sockets.writer import AsgiWriter, Send
+from realtime.sockets.outlet import Send
+from realtime.sockets.writer import AsgiWriter
 
 if TYPE_CHECKING:
     from realtime.hub.hub import Hub
@@ -49,7 +50,7 @@ class Connection:
         self.id = uuid.uuid4().hex
         self.identity = authenticated.identity
         self.hub = hub
-        self.writer = AsgiWriter(send, self._stalled)
+        self.writer = AsgiWriter(send)
         self.subscriptions: dict[str, Subscription] = {}
         self.catching_up = CatchUp(self.writer, hub.reader)
         self.watch = AccountWatch(self)
@@ -60,6 +61,7 @@ class Connection:
         self._running: asyncio.Task[None] | None = None
         self._after_reply: list[Callable[[], None]] = []
         self._malformed = 0
+        self._abandoned = False
         self._heartbeat_at = self._loop.time() + options().websocket_heartbeat_interval
 
     # What handlers and subscriptions use
@@ -203,8 +205,11 @@ class Connection:
     # The sweep
 
     def sweep(self, now: float) -> None:
-        """Called once a second: heartbeat, and the end of the credentials."""
-        if not still_valid(self.identity):
+        """Called once a second: heartbeat, the end of the credentials, and of our patience."""
+        stalled_s = self.writer.stalled_s(now)
+        if stalled_s >= options().websocket_slow_timeout:
+            self._give_up(stalled_s)
+        elif not still_valid(self.identity):
             self.close(CloseCode.UNAUTHORIZED, "credentials expired")
         elif now >= self._heartbeat_at:
             self._heartbeat_at += options().websocket_heartbeat_interval
@@ -228,9 +233,14 @@ class Connection:
         data = {"reconnect_after_ms": reconnect_after_ms}
         self.writer.reply_nowait(signal_frame("server_shutdown", None, timezone.now(), data))
 
-    def _stalled(self) -> None:
-        """The peer took no byte for 30 s: nothing is lost, it resumes from the log."""
-        self.close(CloseCode.SLOW_CONSUMER, "took nothing for 30 s")
+    def _give_up(self, stalled_s: float) -> None:
+        """The peer took no byte for long: nothing is lost, it resumes from the log."""
+        if self._abandoned:
+            return
+        self._abandoned = True
+        logger.info("abandoning connection=%s stalled_s=%.1f", self.id, stalled_s)
+        self.writer.abandon(CloseCode.SLOW_CONSUMER, f"took nothing for {stalled_s:.0f} s")
+        self.end_subscriptions()
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Write nothing more and close after what is queued already."""

@@ -51,7 +51,8 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         # Accepted whoever it is, so that a browser can see why it is closed again.
         await send({"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)})
         try:
-            authenticated = await self._admit(scope, node)
+            async with node.door:
+                authenticated = await self._admit(scope, node)
         except Refusal as refusal:
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             await send(close_message(refusal.code, refusal.reason))
@@ -81,7 +82,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
         self._check_room(node)
         check_origin(scope)
-        authenticated = await authenticate(scope)
+        authenticated = await authenticate(scope, node)
         self._check_room(node)  # again: of a crowd at the door all saw the same room before
         return authenticated
 

@@ -4,13 +4,12 @@ import json
 import random
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from realtime.conf import options
-from realtime.database import in_database
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import (
     BadRequest,
@@ -20,12 +19,11 @@ from realtime.protocol.errors import (
     Unauthorized,
     Unavailable,
 )
-from realtime.security.identity import (
-    Authenticated,
-    authenticated_by,
-    identity_of_header,
-    identity_of_session,
-)
+from realtime.security.admission import credential_of_header, credential_of_session
+from realtime.security.identity import Authenticated
+
+if TYPE_CHECKING:
+    from realtime.node import Node
 
 SUBPROTOCOL = "pm.v1"
 RETRY_AFTER_MS = (1_000, 5_000)
@@ -83,14 +81,18 @@ def own_origin(scope: dict[str, Any]) -> str | None:
     return f"{scheme}://{host}" if validate_host(domain, settings.ALLOWED_HOSTS) else None
 
 
-async def authenticate(scope: dict[str, Any]) -> Authenticated:
-    """By the Authorization header, else by the session cookie. Raises Refusal."""
+async def authenticate(scope: dict[str, Any], node: "Node") -> Authenticated:
+    """By the Authorization header, else by the session cookie; a crowd is read together.
+
+    Raises Refusal.
+    """
     authorization = header(scope, b"authorization")
     try:
         if authorization is not None:
-            return await in_database(authenticated_by, identity_of_header, authorization)
-        session_key = _session_cookie(header(scope, b"cookie") or "")
-        return await in_database(authenticated_by, identity_of_session, session_key)
+            credential = credential_of_header(authorization)
+        else:
+            credential = credential_of_session(_session_cookie(header(scope, b"cookie") or ""))
+        return await node.admissions.ask(credential)
     except (Unauthorized, NotFound) as error:
         raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
     except Unavailable as error:

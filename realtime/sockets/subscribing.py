@@ -1,5 +1,6 @@
 """Subscribe, unsubscribe, history and ack."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic_core import to_json
 
 from realtime import registry
 from realtime.database import in_database, snapshot
+from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
 from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
 from realtime.protocol.errors import (
@@ -22,7 +24,6 @@ from realtime.protocol.streams import StreamName
 from realtime.sockets.commands import Command, register_command
 
 if TYPE_CHECKING:
-    from realtime.hub.stream import HubStream
     from realtime.sockets.connection import Connection
 
 MAX_SUBSCRIPTIONS = 200
@@ -121,7 +122,15 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
         if room <= 0:
             raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
-    opening, stream = await _open(connection, name, since, want_snapshot=command.snapshot)
+    wants_state = command.snapshot and since is None
+    stream = None if wants_state else await _from_memory(connection, command.stream, since)
+    if stream is not None:
+        recovered = None if since is None else True
+        opening = Opening(stream.state, recovered, reason=None, snapshot=None)
+    else:
+        opening, stream = await _open(connection, name, since, want_snapshot=command.snapshot)
+        stream.admit(connection.user_id, opening.state)
+    # No await from here to the start: what was found holds then.
     state = opening.state
     old = connection.subscriptions.pop(state.name, None)
     if old is not None:
@@ -138,7 +147,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
 
 async def _open(
     connection: "Connection", name: StreamName, since: Position | None, *, want_snapshot: bool
-) -> tuple[Opening, "HubStream"]:
+) -> tuple[Opening, HubStream]:
     """What the log says, and the hub's stream of the same epoch: seqs of two do not compare.
 
     Raises Forbidden, Unavailable.
@@ -152,6 +161,30 @@ async def _open(
             return opening, stream
         await connection.hub.recheck(stream)
     raise Unavailable("expected the stream's epoch to hold still, got another each time")
+
+
+async def _from_memory(
+    connection: "Connection", name: str, since: Position | None
+) -> HubStream | None:
+    """The open stream if it can serve the subscription without a read of its own: its position
+    and the right to read are as fresh as the database has them, and looking that up is one read
+    for all who ask together. None: ask the database.
+
+    Raises Unavailable.
+    """
+    hub, user_id = connection.hub, connection.user_id
+    stream = hub.streams.get(name)
+    if stream is None:
+        return None
+    if not stream.epoch:  # somebody who may read it is just opening it
+        with suppress(NotFound):
+            await hub.open(name)
+    if not stream.serves(since, user_id):
+        return None
+    stream.touch()
+    if not await stream.level() or hub.streams.get(name) is not stream:
+        return None
+    return stream if stream.serves(since, user_id) else None
 
 
 def _reply(opening: Opening, cursor: int) -> dict[str, Any]:

@@ -7,17 +7,15 @@ face; nothing else of the connection knows the difference.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from realtime.protocol.codes import CloseCode
+from realtime.sockets.outlet import Send, outlet_of
 
 LAGGING_BYTES = 262_144  # beyond what the last reply put there
 RESUME_BYTES = 65_536
-STALLED_S = 30.0
 CLOSE_WITHIN_S = 5.0
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +32,12 @@ class AsgiWriter:
     replay pages while `drained`, and commands wait while the socket lags.
     """
 
-    def __init__(self, send: Send, on_stalled: Callable[[], None]) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._on_stalled = on_stalled
+        self._outlet = outlet_of(send)
+        self._sent_frames = 0
+        self._seen = (0, 0)  # frames sent and bytes untaken, at the last look
+        self._moved_at = asyncio.get_running_loop().time()
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._allowance = 0
@@ -69,6 +70,32 @@ class AsgiWriter:
             self._close = (code, reason)
             self._start()
 
+    def stalled_s(self, now: float) -> float:
+        """How long the peer has taken nothing while something waited for it; to be asked once a
+        second or so. `now` is the loop's time."""
+        untaken = self._outlet.untaken if self._outlet is not None else 0
+        sent, before = self._seen
+        waiting = bool(untaken) or (self._task is not None and not self._task.done())
+        if not waiting or self._sent_frames != sent or untaken < before:
+            self._moved_at = now
+        self._seen = (self._sent_frames, untaken)
+        return now - self._moved_at
+
+    def abandon(self, code: CloseCode, reason: str) -> None:
+        """Close over the head of everything queued: the peer takes nothing.
+
+        It gets the close frame behind what the transport holds, if it wakes within 5 s. Where
+        the server shows no transport, the frame goes when the server takes it.
+        """
+        if self._outlet is None:
+            self._queue.clear()
+            self.close_nowait(code, reason)
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._give_up()
+        self._outlet.close(code, reason, CLOSE_WITHIN_S)
+
     async def drained(self) -> None:
         """Wait until less than 64 KiB are queued."""
         while not self.closed and self._bytes > RESUME_BYTES:
@@ -88,7 +115,10 @@ class AsgiWriter:
 
     async def _write(self) -> None:
         try:
-            await self._write_queue()
+            while self._queue:
+                frame = self._queue.popleft()
+                await self._send({"type": "websocket.send", "text": frame.decode()})
+                self._sent(len(frame))
             if self._close is not None:
                 (code, reason), self._close = self._close, None
                 async with asyncio.timeout(CLOSE_WITHIN_S):
@@ -97,20 +127,8 @@ class AsgiWriter:
             logger.debug("peer gone error=%r", error)
             self._give_up()
 
-    async def _write_queue(self) -> None:
-        """Until it is empty; what a peer that takes nothing has waiting is dropped."""
-        try:
-            async with asyncio.timeout(None) as limit:
-                while self._queue:
-                    frame = self._queue.popleft()
-                    limit.reschedule(asyncio.get_running_loop().time() + STALLED_S)
-                    await self._send({"type": "websocket.send", "text": frame.decode()})
-                    self._sent(len(frame))
-        except TimeoutError:
-            self._drop_queue()
-            self._on_stalled()  # closes: there is a code to send now
-
     def _sent(self, size: int) -> None:
+        self._sent_frames += 1
         self._bytes -= size
         if not self._queue:
             self._bytes = self._allowance = 0

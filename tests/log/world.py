@@ -22,6 +22,7 @@ class World:
     ada: User
     bob: User
     project: Project
+    trimmable: int = 0  # the seq up to which a test lets retention go
 
     @property
     def stream(self) -> str:
@@ -29,7 +30,7 @@ class World:
 
     @property
     def session(self) -> ChatSession:
-        found: ChatSession = self.project.sessions.get()
+        found: ChatSession = self.project.sessions.earliest("pk")
         return found
 
     def message(self, body: str = "hello", **fields: Any) -> Message:

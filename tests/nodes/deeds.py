@@ -1,6 +1,7 @@
 """What `Backstage` can do, in its own process. Arguments and results are JSON values."""
 
 import itertools
+import secrets
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -155,3 +156,22 @@ def more_projects(user: int, count: int) -> list[int]:
     """Projects of the user's own."""
     owner = User.objects.get(pk=user)
     return [projects.create_project(owner, name=f"P{number}").pk for number in range(count)]
+
+
+def crowd(people: int, rooms: int) -> dict[str, Any]:
+    """That many members spread over rooms, one key each; the last key is that of the owner."""
+    owner = User.objects.create(username=f"owner-{_run}-{next(_numbers)}", password="!")
+    keys = [projects.create_project(owner, name=f"Room {number}").pk for number in range(rooms)]
+    made = User.objects.bulk_create(
+        User(username=f"crowd-{_run}-{next(_numbers)}", password="!") for _ in range(people)
+    )
+    texts = [f"pm_{secrets.token_urlsafe(32)}" for _ in range(people + 1)]
+    ApiKey.objects.bulk_create(
+        ApiKey(user=user, name="crowd", prefix=text[:9], digest=key_digest(text))
+        for user, text in zip([*made, owner], texts, strict=True)
+    )
+    Membership.objects.bulk_create(
+        Membership(project_id=keys[number % rooms], user=user, role="member")
+        for number, user in enumerate(made)
+    )
+    return {"rooms": keys, "people": [user.pk for user in made], "keys": texts, "owner": owner.pk}

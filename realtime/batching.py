@@ -1,0 +1,97 @@
+"""Many who ask the database at the same time are answered by one read.
+
+What is asked while a read is under way goes into the next one, so a quiet process waits for nothing
+and a crowd costs a few reads. Every answer is read after its question was asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+from realtime.database import in_database
+from realtime.protocol.errors import RealtimeError
+
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
+
+
+class Batcher(Generic[Key, Answer]):
+    """`read` runs in a database thread: for each of some distinct keys, in order, the answer or
+    the error. What waits is bounded by who asks: sockets, streams.
+
+    limit: keys of one read; gather_s: how long a crowd (more than one key at a time) is gathered.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[Key]], Sequence[Answer | RealtimeError]],
+        *,
+        limit: int,
+        gather_s: float,
+    ) -> None:
+        self._read = read
+        self._limit = limit
+        self._gather_s = gather_s
+        self._waiting: dict[Key, asyncio.Future[Answer]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self, key: Key) -> Answer:
+        """Raises what `read` gives for this key, Unavailable."""
+        future = self._waiting.get(key)
+        if future is None:
+            loop = asyncio.get_running_loop()
+            future = self._waiting[key] = loop.create_future()
+            if self._task is None or self._task.done():
+                self._task = loop.create_task(self._run())
+        # One who no longer waits must not take the answer from the others.
+        return await asyncio.shield(future)
+
+    async def _run(self) -> None:
+        """A named top-level loop: whatever a read raises goes to those who wait for it."""
+        crowded = False
+        while self._waiting:
+            if crowded:
+                await asyncio.sleep(self._gather_s)
+            taken = dict(islice(self._waiting.items(), self._limit))
+            for key in taken:
+                del self._waiting[key]
+            crowded = len(taken) > 1
+            try:
+                await self._answer(taken)
+            except Exception as error:
+                if crowded:
+                    # One strange key must not be everybody's fault.
+                    logger.exception("asked together in vain, asking one by one")
+                    await self._answer_singly(taken)
+                else:
+                    _fail(taken, error)
+
+    async def _answer_singly(self, taken: "dict[Key, asyncio.Future[Answer]]") -> None:
+        for key, future in taken.items():
+            try:
+                await self._answer({key: future})
+            except Exception as error:  # noqa: BLE001 - it goes to the one who asked
+                _fail({key: future}, error)
+
+    async def _answer(self, taken: "dict[Key, asyncio.Future[Answer]]") -> None:
+        try:
+            answers = await in_database(self._read, list(taken))
+        except RealtimeError as error:
+            _fail(taken, error)
+            return
+        for (key, future), answer in zip(taken.items(), answers, strict=True):
+            if isinstance(answer, RealtimeError):
+                _fail({key: future}, answer)
+            elif not future.done():
+                future.set_result(answer)
+
+
+def _fail(taken: "dict[Key, asyncio.Future[Answer]]", error: Exception) -> None:
+    for future in taken.values():
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # seen: perhaps nobody waits for it any more

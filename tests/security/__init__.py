@@ -1,0 +1,1 @@
+"""Credentials, and when they end."""
