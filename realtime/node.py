@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from realtime.hub.hub import Hub
+from realtime.presence.presence import Presence
+from realtime.presence.store import PresenceStore
 from realtime.protocol.errors import RealtimeError
 from realtime.shared.store import shared_store
 from realtime.sockets.sweep import registered_sweeps
@@ -31,6 +33,8 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.hub = Hub()
         self.shared = shared_store()
+        store = PresenceStore(self.shared) if self.shared is not None else None
+        self.presence = Presence(self.hub, store)
         self.connections: set[Connection] = set()
         self.draining = False
         self._empty = asyncio.Event()
@@ -39,6 +43,7 @@ class Node:
         self.hub.start()
         self.hub.spawn(self._sweep_connections())
         self.hub.spawn(self._run_sweeps())
+        self.hub.spawn(self.presence.run())
 
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)
@@ -56,6 +61,7 @@ class Node:
     async def stop(self) -> None:
         """End the tasks; what registered sweeps have gathered is written first."""
         await self._sweep_once()
+        await self.presence.close()
         await self.hub.stop()
         if self.shared is not None:
             await self.shared.close()

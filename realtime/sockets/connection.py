@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from realtime.conf import options
 from realtime.hub.subscription import Subscription, SubscriptionState
 from realtime.log.entries import Entry
+from realtime.presence import commands as presence
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
 from realtime.protocol.frames import (
@@ -206,7 +207,8 @@ class Connection:
             self.close(CloseCode.UNAUTHORIZED, "credentials expired")
         elif now >= self._heartbeat_at:
             self._heartbeat_at += options().websocket_heartbeat_interval
-            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads())])
+            present = presence.positions(self.subscriptions)
+            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads(), present)])
 
     def _heads(self) -> dict[str, int]:
         return {

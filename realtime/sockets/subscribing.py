@@ -10,6 +10,7 @@ from realtime import registry
 from realtime.database import in_database, snapshot
 from realtime.hub.subscription import Subscription
 from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
+from realtime.presence import commands as presence
 from realtime.protocol.errors import Forbidden, LimitReached, NotFound, NotSubscribed
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamName
@@ -117,6 +118,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         read_opening, connection.user, name, since, want_snapshot=command.snapshot
     )
     state = opening.state
+    present = await presence.joined(connection, name)
     stream = await connection.hub.open(state.name)
     if stream.epoch != state.epoch:
         await connection.hub.recheck(stream)
@@ -128,7 +130,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
     )
     connection.subscriptions[state.name] = new
-    data = _reply(opening, cursor)
+    data = _reply(opening, cursor) | present
     connection.after_reply(new.start)
     return data
 
