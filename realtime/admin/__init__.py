@@ -1,6 +1,14 @@
 """The core's rows in the Django admin, and the form that every text of the project goes through."""
 
 from realtime.admin.api_keys import ApiKeyAdmin
+from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.log import ClientRefAdmin, EventAdmin, InstallationAdmin, StreamAdmin
 
-__all__ = ["ApiKeyAdmin", "ClientRefAdmin", "EventAdmin", "InstallationAdmin", "StreamAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "ClientRefAdmin",
+    "DeliveredRangeAdmin",
+    "EventAdmin",
+    "InstallationAdmin",
+    "StreamAdmin",
+]

@@ -11,6 +11,7 @@ from realtime.hub.reading import LogReader
 from realtime.hub.relay import Relay
 from realtime.hub.stream import HubStream
 from realtime.log.entries import Entry
+from realtime.log.signalling import heard
 from realtime.protocol.errors import RealtimeError
 
 KEEP_OPEN_S = 60.0
@@ -121,6 +122,7 @@ class Hub:
     def signal(self, name: str, after: int, frame: bytes) -> None:
         stream = self.streams.get(name)
         if stream is not None and stream.epoch:
+            heard(name, frame)
             stream.signal(after, [frame])
 
     def _local_events(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:

@@ -2,8 +2,9 @@
 
 from realtime.models.api_key import ApiKey
 from realtime.models.client_ref import ClientRef
+from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
 from realtime.models.installation import Installation
 from realtime.models.stream import Stream
 
-__all__ = ["ApiKey", "ClientRef", "Event", "Installation", "Stream"]
+__all__ = ["ApiKey", "ClientRef", "DeliveredRange", "Event", "Installation", "Stream"]

@@ -44,6 +44,11 @@ def signal_frame(name: str, stream: str | None, moment: datetime, data: dict[str
     return to_json(frame)
 
 
+def signal_start(name: str) -> bytes:
+    """How the frame of a stream's signal begins: tells its type without decoding it."""
+    return to_json({"type": name, "stream": ""})[:-2]
+
+
 def reset_frame(stream: str, reason: str) -> bytes:
     """Tells one socket that its subscription has ended and its state must be replaced."""
     return to_json({"type": "stream_reset", "stream": stream, "reason": reason})

@@ -29,6 +29,7 @@ from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
 from realtime.security.identity import Authenticated, still_valid
 from realtime.sockets.account import AccountWatch
+from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
 from realtime.sockets.commands import registered_command
 from realtime.sockets.writer import AsgiWriter, Send
@@ -87,6 +88,11 @@ class Connection:
         if subscription is None:
             raise NotSubscribed(f"stream: expected one subscribed to, got {stream[:60]!r}")
         return subscription.cursor
+
+    def acknowledge(self, stream: str, seq: int) -> None:
+        """Everything up to `seq` has arrived on this socket. Raises NotSubscribed."""
+        self.cursor(stream)
+        acknowledge(self.subscriptions[stream], seq)
 
     # As the sink of its subscriptions
 

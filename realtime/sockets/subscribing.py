@@ -1,7 +1,7 @@
-"""Subscribe, unsubscribe, history and ack."""
+"""Subscribe, unsubscribe and history."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from pydantic_core import to_json
@@ -14,6 +14,7 @@ from realtime.presence import commands as presence
 from realtime.protocol.errors import Forbidden, LimitReached, NotFound, NotSubscribed
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamName
+from realtime.sockets import acks
 from realtime.sockets.commands import Command, register_command
 
 if TYPE_CHECKING:
@@ -43,12 +44,6 @@ class History(Command):
     stream: str
     before: int | None = Field(default=None, ge=1, le=2**62, strict=True)
     limit: int = Field(default=50, ge=1, le=MAX_HISTORY, strict=True)
-
-
-class Ack(Command):
-    cursors: dict[str, Annotated[int, Field(ge=0, strict=True)]] = Field(
-        max_length=MAX_SUBSCRIPTIONS
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +125,12 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
     )
     connection.subscriptions[state.name] = new
+    acks.opened(
+        new,
+        state.epoch,
+        recovered=opening.recovered is True,
+        snapshot=opening.snapshot is not None,
+    )
     data = _reply(opening, cursor) | present
     connection.after_reply(new.start)
     return data
@@ -176,16 +177,6 @@ async def history(connection: "Connection", command: History) -> bytes:
     return await in_database(read_history, connection.user, name, command.before, command.limit)
 
 
-async def ack(connection: "Connection", command: Ack) -> dict[str, Any]:
-    """Cumulative, and never beyond what was written to this socket. Raises NotSubscribed."""
-    for stream, seq in command.cursors.items():
-        written = connection.cursor(stream)
-        subscription = connection.subscriptions[stream]
-        subscription.acked = max(subscription.acked, min(seq, written))
-    return {}
-
-
 register_command("subscribe", Subscribe, subscribe)
 register_command("unsubscribe", Unsubscribe, unsubscribe)
 register_command("history", History, history)
-register_command("ack", Ack, ack)
