@@ -55,9 +55,13 @@ def bounded(ranges: Sequence[Range]) -> list[Range]:
 
 @dataclass(slots=True)
 class Steps:
-    """What was acknowledged within a second, in its order: ranges, and positions resumed (int)."""
+    """What was acknowledged within a second, in its order: ranges, and positions resumed (int).
+
+    resumed_at: the moment of the first resumption, by whatever clock the caller uses.
+    """
 
     taken: list[Range | int] = field(default_factory=list)
+    resumed_at: float | None = None
 
     def arrived(self, one: Range) -> None:
         last = self.taken[-1] if self.taken else None
@@ -66,7 +70,9 @@ class Steps:
         elif len(self.taken) < MAX_STEPS:
             self.taken.append(one)
 
-    def resumed(self, seq: int) -> None:
+    def resumed(self, seq: int, *, at: float = 0.0) -> None:
+        if self.resumed_at is None:
+            self.resumed_at = at
         if len(self.taken) < MAX_STEPS:
             self.taken.append(seq)
 

@@ -1,5 +1,7 @@
 """Acknowledgements of one node into the database: gathered, then written once a second."""
 
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from realtime.database import in_database
 from realtime.delivery.ranges import Range, Steps
 from realtime.log.reading import stream_states
 from realtime.models.delivery import DeliveredRange
+from realtime.node import running_node
 from realtime.retrying import retried
 
 PEOPLE_AT_ONCE = 200  # of one transaction
@@ -35,6 +38,10 @@ class _Row:
     range: Range
 
 
+# The start that a resumed position belongs to may have been told to another node, a moment ago.
+# That node writes within a second; only then can the position find it.
+HOLD_RESUMED_S = 2.0
+
 _gathered: dict[Whose, Steps] = {}  # bounded by the subscriptions of the people online here
 
 
@@ -45,8 +52,11 @@ def steps_of(stream_id: int, user_id: int, epoch: str) -> Steps:
 
 async def flush() -> None:
     """Write what was gathered; what cannot be written now is gathered again, in front."""
-    taken = dict(_gathered)
-    _gathered.clear()
+    # A node that stops writes all: it is not the running one any more.
+    held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
+    taken = {key: steps for key, steps in _gathered.items() if (steps.resumed_at or 0.0) <= held}
+    for key in taken:
+        del _gathered[key]
     keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]

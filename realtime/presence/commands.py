@@ -40,6 +40,13 @@ async def joined(connection: "Connection", name: StreamName) -> dict[str, Any]:
     return {"presence": found}
 
 
+def settle(connection: "Connection", name: StreamName) -> None:
+    """The subscription that `joined` was for stands."""
+    node = running_node()
+    if node is not None:
+        node.presence.settle(connection, str(name))
+
+
 def positions(streams: Iterable[str]) -> dict[str, Any]:
     """What a heartbeat says of presence, by stream."""
     node = running_node()

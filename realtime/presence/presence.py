@@ -54,6 +54,13 @@ class Presence:
             room.tabs[connection.id] = Tab(connection)
         return await self.here(stream)
 
+    def settle(self, connection: Member, stream: str) -> None:
+        """The subscription stands: from now on its end is the tab's."""
+        room = self._rooms.get(stream)
+        tab = room.tabs.get(connection.id) if room is not None else None
+        if tab is not None:
+            tab.settled = True
+
     async def tell(
         self, connection: Member, stream: str, state: str | None
     ) -> dict[str, Any] | None:
@@ -64,6 +71,7 @@ class Presence:
         tab = room.tabs.get(connection.id)
         if tab is None:
             tab = room.tabs[connection.id] = Tab(connection)
+            tab.settled = True
         if state is not None and state != tab.state:
             tab.state, tab.since = state, time.monotonic()
         return await self.here(stream)

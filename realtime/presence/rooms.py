@@ -8,8 +8,7 @@ from typing import Any, Protocol
 from realtime.presence.roster import Roster
 from realtime.presence.store import CHUNK, Registration, Touch
 
-# A tab is not looked for among the connection's subscriptions before its subscribe has ended.
-SETTLED_S = 5.0
+SETTLES_WITHIN_S = 30.0  # a subscribe that did not end well by then never will
 
 
 class Member(Protocol):
@@ -28,15 +27,25 @@ class Member(Protocol):
 
 
 class Tab:
-    """A connection in a stream. `told` is the state that the store has, None when it has none."""
+    """A connection in a stream. `told` is the state that the store has, None when it has none.
 
-    __slots__ = ("connection", "since", "state", "told")
+    Until it is `settled` its subscribe is still under way.
+    """
+
+    __slots__ = ("connection", "settled", "since", "state", "told")
 
     def __init__(self, connection: Member) -> None:
         self.connection = connection
         self.state = "online"
         self.since = time.monotonic()
+        self.settled = False
         self.told: str | None = None
+
+    def gone(self, stream: str, now: float) -> bool:
+        """Whether the connection, perhaps closed, does not follow the stream any more."""
+        if stream in self.connection.subscriptions:
+            return False
+        return self.settled or now - self.since > SETTLES_WITHIN_S
 
     @property
     def lease(self) -> str:
@@ -69,12 +78,7 @@ class Room:
     released: list[str] = field(default_factory=list)
 
     def release_gone(self, now: float) -> None:
-        gone = [
-            tab
-            for tab in self.tabs.values()
-            if self.name not in tab.connection.subscriptions and now - tab.since > SETTLED_S
-        ]
-        for tab in gone:
+        for tab in [tab for tab in self.tabs.values() if tab.gone(self.name, now)]:
             self.release(tab)
 
     def release(self, tab: Tab) -> None:

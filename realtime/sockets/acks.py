@@ -4,6 +4,7 @@ A cursor that a client reports is never taken beyond what was written to its soc
 from where its subscription began. See docs/delivery.md.
 """
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -33,7 +34,7 @@ def opened(subscription: "Subscription", epoch: str, *, recovered: bool, snapsho
     start = subscription.cursor
     steps = steps_of(subscription.stream.id, subscription.sink.user_id, epoch)
     if recovered:
-        steps.resumed(start)
+        steps.resumed(start, at=time.monotonic())
     elif snapshot:
         steps.arrived(Range(1, start))
     else:

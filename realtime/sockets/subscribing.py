@@ -125,6 +125,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
     )
     connection.subscriptions[state.name] = new
+    presence.settle(connection, name)
     acks.opened(
         new,
         state.epoch,

@@ -29,7 +29,7 @@ def test_without_position_nothing_is_replayed(join: Join, backstage: Backstage, 
     head = post(backstage, team, 3)
     client = join(team.member)
     data = client.ok("subscribe", stream=team.stream)
-    assert set(data) == {"stream", "epoch", "head"}
+    assert set(data) == {"stream", "epoch", "head", "presence"}
     assert data["stream"] == team.stream
     assert data["head"] == head
     assert data["epoch"].isalnum()
@@ -353,7 +353,9 @@ def test_heartbeats_carry_what_was_written(
     while len(client.heartbeats) < seen + 2:
         client.receive(deadline - time.monotonic())
     first, second = client.heartbeats[seen : seen + 2]
-    assert set(first) == {"type", "ts", "heads"}
+    assert set(first) == {"type", "ts", "heads", "presence"}
+    assert set(first["presence"]) == {team.stream}
+    assert set(first["presence"][team.stream]) == {"nonce", "counter"}
     assert first["heads"] == {team.stream: head, "system": backstage("head", stream="system")}
     assert second["ts"] > first["ts"]
     client.ok("unsubscribe", stream="system")
