@@ -83,9 +83,10 @@ async def delete_message(caller: Caller, command: DeleteMessage) -> dict[str, An
 
 
 async def mark_read(caller: Caller, command: MarkRead) -> dict[str, Any]:
-    """Clamped to what this socket was sent, so never beyond the head."""
+    """Clamped to what this socket was sent, so never beyond the head. What is read has arrived."""
     project_id = _project_id(command.stream)
     seq = min(command.seq, caller.cursor(command.stream))
+    caller.acknowledge(command.stream, seq)
     reads.note(project_id, caller.user.pk, seq)
     return {}
 

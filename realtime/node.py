@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from realtime.batching import Batcher
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
+from realtime.presence.presence import Presence
+from realtime.presence.store import PresenceStore
 from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
 from realtime.security.admission import authenticated_together
@@ -50,6 +52,8 @@ class Node:
         # A crowd enters in step: those inside are served while the others wait, and HTTP has its
         # turn between them.
         self.door = asyncio.Semaphore(AT_THE_DOOR)
+        store = PresenceStore(self.shared) if self.shared is not None else None
+        self.presence = Presence(self.hub, store)
         self.connections: set[Connection] = set()
         self.draining = False
         self.drain_window_s = 0.0
@@ -68,6 +72,7 @@ class Node:
         self.hub.spawn(self._run_sweeps())
         self.hub.spawn(self.fleet.run())
         self.hub.spawn(keep_trimmed())
+        self.hub.spawn(self.presence.run())
 
     def _layer_turned(self, polling: bool) -> None:
         if polling:
@@ -107,6 +112,7 @@ class Node:
     async def stop(self) -> None:
         """End the tasks; what registered sweeps have gathered is written first."""
         await self._sweep_once()
+        await self.presence.close()
         await self.hub.stop()
         await self.fleet.leave()
         if self.shared is not None:

@@ -241,8 +241,13 @@ def announce(stream: str, epoch: str, entries: Sequence[Entry]) -> None:
     _publisher.put_nowait(_Announcement(stream, epoch, tuple(entries)))
 
 
-def announce_signal(stream: str, after: int, frame: bytes) -> None:
-    """As `announce`, for a signal; nodes drop one that they cannot place."""
+def announce_signal_here(stream: str, after: int, frame: bytes) -> None:
+    """As `announce_signal`, to the readers of this node alone."""
     if (local := _local) is not None:
         _hand_over(local[1], stream, after, frame)
+
+
+def announce_signal(stream: str, after: int, frame: bytes) -> None:
+    """As `announce`, for a signal; nodes drop one that they cannot place."""
+    announce_signal_here(stream, after, frame)
     _publisher.put_nowait(_Announcement(stream, "", (), (after, frame)))

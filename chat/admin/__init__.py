@@ -3,7 +3,12 @@
 Saving goes through the models, so that what is changed here reaches every connected client.
 """
 
-from chat.admin.conversation import ChatSessionAdmin, MessageAdmin, ReadCursorAdmin
+from chat.admin.conversation import (
+    ChatSessionAdmin,
+    MessageAdmin,
+    ReadCursorAdmin,
+    ReadNoticeAdmin,
+)
 from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
 from chat.admin.people import PersonAdmin
 from chat.admin.projects import MembershipAdmin, ProjectAdmin
@@ -17,4 +22,5 @@ __all__ = [
     "PersonAdmin",
     "ProjectAdmin",
     "ReadCursorAdmin",
+    "ReadNoticeAdmin",
 ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import Truncator
 
 from chat.admin.base import LoggedAdmin
-from chat.models import ChatSession, Message, ReadCursor
+from chat.models import ChatSession, Message, ReadCursor, ReadNotice
 from realtime.admin.forms import PrintableForm
 from realtime.admin.readonly import ReadOnlyAdmin
 from realtime.protocol.payloads.shape import MESSAGE_BODY_MAX_CHARS
@@ -97,8 +97,16 @@ class MessageAdmin(LoggedAdmin):
 
 @admin.register(ReadCursor)
 class ReadCursorAdmin(ReadOnlyAdmin):
-    list_display = ["id", "user", "project", "seq", "moved_at"]
+    list_display = ["id", "user", "project", "seq", "wanted", "moved_at"]
     list_select_related = ["user", "project"]
     list_filter = ["moved_at"]
     search_fields = ["user__username", "project__name"]
     ordering = ["-id"]
+
+
+@admin.register(ReadNotice)
+class ReadNoticeAdmin(ReadOnlyAdmin):
+    list_display = ["project", "told_at"]
+    list_select_related = ["project"]
+    search_fields = ["project__name"]
+    ordering = ["-told_at"]

@@ -20,7 +20,7 @@ from realtime.protocol.errors import NotFound
 from realtime.protocol.payloads.chat import Message as MessageShape
 
 
-def _message(actor: User, project_id: int, message_id: int) -> Message:
+def message_of(actor: User, project_id: int, message_id: int) -> Message:
     """The message under this address. Raises NotFound."""
     membership_of(actor, project_id)
     rows = Message.objects.select_related("author")
@@ -59,7 +59,7 @@ class MessageView(ApiView):
     @extend_schema(operation_id="read_message", responses={200: MessageShape})
     def get(self, request: Request, project_id: int, message_id: int) -> Response:
         """One message."""
-        return Response(events.message(_message(actor_of(request), project_id, message_id)))
+        return Response(events.message(message_of(actor_of(request), project_id, message_id)))
 
     @extend_schema(
         operation_id="edit_message", request=MessagePatch, responses={200: MessageWritten}
@@ -68,12 +68,12 @@ class MessageView(ApiView):
         """Replace the text of your own message."""
         given = received(MessagePatch, request)
         actor = actor_of(request)
-        row = _message(actor, project_id, message_id)
+        row = message_of(actor, project_id, message_id)
         return Response(messages.edit_message(actor, row.pk, **given.model_dump()).as_wire())
 
     @extend_schema(operation_id="delete_message", responses={200: MessageWritten})
     def delete(self, request: Request, project_id: int, message_id: int) -> Response:
         """Take a message's text away, for good; its author or an owner may."""
         actor = actor_of(request)
-        row = _message(actor, project_id, message_id)
+        row = message_of(actor, project_id, message_id)
         return Response(messages.delete_message(actor, row.pk).as_wire())

@@ -6,6 +6,7 @@ from realtime.api.pages import Page
 from realtime.protocol.payloads.chat import ChatStatus, Message
 from realtime.protocol.payloads.memory import Memory
 from realtime.protocol.payloads.project import Member, Project
+from realtime.protocol.payloads.shape import Person
 
 
 class ProjectPage(Page):
@@ -26,6 +27,17 @@ class MessagePage(Page):
 
 class MemoryPage(Page):
     results: list[Memory]
+
+
+class Receipt(BaseModel):
+    user: Person
+
+
+class Receipts(BaseModel):
+    """By user id; who has read a message has received it."""
+
+    received: list[Receipt]
+    read: list[Receipt]
 
 
 class MessageWritten(BaseModel):

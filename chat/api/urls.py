@@ -7,6 +7,7 @@ from chat.api.members import MembersView, MemberView
 from chat.api.memories import MemoriesView, MemoryView
 from chat.api.messages import MessagesView, MessageView
 from chat.api.projects import ChatSessionsView, ProjectsView, ProjectView
+from chat.api.receipts import ReceiptsView
 
 _PROJECT = "projects/<row:project_id>/"
 
@@ -18,6 +19,11 @@ api_urlpatterns = [
     path(f"{_PROJECT}members/<row:user_id>/", MemberView.as_view(), name="api-member"),
     path(f"{_PROJECT}messages/", MessagesView.as_view(), name="api-messages"),
     path(f"{_PROJECT}messages/<row:message_id>/", MessageView.as_view(), name="api-message"),
+    path(
+        f"{_PROJECT}messages/<row:message_id>/receipts/",
+        ReceiptsView.as_view(),
+        name="api-receipts",
+    ),
     path(f"{_PROJECT}memories/", MemoriesView.as_view(), name="api-memories"),
     path(f"{_PROJECT}memories/<row:memory_id>/", MemoryView.as_view(), name="api-memory"),
 ]

@@ -1,7 +1,7 @@
 """Rows of projects, their people, their messages and their memories."""
 
 from chat.models.memory import Memory, MemoryDependency
-from chat.models.message import ChatSession, Message, ReadCursor
+from chat.models.message import ChatSession, Message, ReadCursor, ReadNotice
 from chat.models.project import Membership, Project, Role
 from chat.models.user import User
 
@@ -13,6 +13,7 @@ __all__ = [
     "Message",
     "Project",
     "ReadCursor",
+    "ReadNotice",
     "Role",
     "User",
 ]

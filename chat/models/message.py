@@ -76,13 +76,17 @@ class Message(LoggedModel):
 
 
 class ReadCursor(models.Model):
-    """How far a person has read a project's stream; moves forward only."""
+    """How far a person has read a project's stream; moves forward only.
+
+    seq: as everybody was told; wanted: as the person said, to be told with the next event.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="read_cursors")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="read_cursors"
     )
     seq = models.BigIntegerField(default=0)
+    wanted = models.BigIntegerField(default=0)
     moved_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -90,3 +94,15 @@ class ReadCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} has read {self.project_id} to {self.seq}"
+
+
+class ReadNotice(models.Model):
+    """When `message_read` was last told in a project, by the database's clock."""
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, primary_key=True, related_name="read_notice"
+    )
+    told_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.project_id} at {self.told_at}"

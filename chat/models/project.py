@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from realtime.log.logged import LoggedModel
+from realtime.models.stream import Stream
 from realtime.protocol.streams import project_stream, user_stream
 
 
@@ -48,8 +49,30 @@ class Project(LoggedModel):
         return [project_stream(self.pk), *people]
 
 
+class HeadWhenAdded(models.BigIntegerField):  # type: ignore[type-arg]
+    """The head of the project's stream, under its lock, when the row was added.
+
+    Set here and not in `save()`, so that bulk paths have it too.
+    """
+
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
+        if add:
+            name = project_stream(model_instance.project_id)
+            head = Stream.objects.filter(name=name).values_list("head", flat=True).first()
+            setattr(model_instance, self.attname, head or 0)
+        return super().pre_save(model_instance, add)
+
+    def deconstruct(self) -> Any:
+        """For migrations a plain number: they need not know how it comes about."""
+        name, _, arguments, options = super().deconstruct()
+        return name, "django.db.models.BigIntegerField", arguments, options
+
+
 class Membership(LoggedModel):
-    """A person's place in a project. Ends of membership stand in both streams."""
+    """A person's place in a project. Ends of membership stand in both streams.
+
+    Addressed to the person is what has a seq above `joined_seq`.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(
@@ -57,6 +80,7 @@ class Membership(LoggedModel):
     )
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     joined_at = models.DateTimeField(auto_now_add=True)
+    joined_seq = HeadWhenAdded(default=0, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]

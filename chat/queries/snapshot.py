@@ -22,7 +22,9 @@ def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
         "messages": [events.message(message) for message in reversed(messages)],
         "reads": {
             str(key): seq
-            for key, seq in ReadCursor.objects.filter(project=row).values_list("user_id", "seq")
+            for key, seq in ReadCursor.objects.filter(project=row, seq__gt=0).values_list(
+                "user_id", "seq"
+            )
         },
         "memories": [events.memory(memory) for memory in _memories(row)],
     }

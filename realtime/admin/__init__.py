@@ -1,6 +1,7 @@
 """The core's rows in the Django admin, and the form that every text of the project goes through."""
 
 from realtime.admin.api_keys import ApiKeyAdmin
+from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.log import (
     ClientRefAdmin,
     EventAdmin,
@@ -12,6 +13,7 @@ from realtime.admin.log import (
 __all__ = [
     "ApiKeyAdmin",
     "ClientRefAdmin",
+    "DeliveredRangeAdmin",
     "EventAdmin",
     "IncidentReportAdmin",
     "InstallationAdmin",

@@ -15,6 +15,7 @@ from realtime.hub.stream import HubStream
 from realtime.hub.watch import LayerWatch
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
+from realtime.log.signalling import heard
 from realtime.protocol.errors import RealtimeError
 
 KEEP_OPEN_S = 60.0
@@ -141,6 +142,7 @@ class Hub:
     def signal(self, name: str, after: int, frame: bytes) -> None:
         stream = self.streams.get(name)
         if stream is not None and stream.epoch:
+            heard(name, frame)
             stream.signal(after, [frame])
 
     def _local_events(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:

@@ -2,9 +2,18 @@
 
 from realtime.models.api_key import ApiKey
 from realtime.models.client_ref import ClientRef
+from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
 from realtime.models.incident import IncidentReport
 from realtime.models.installation import Installation
 from realtime.models.stream import Stream
 
-__all__ = ["ApiKey", "ClientRef", "Event", "IncidentReport", "Installation", "Stream"]
+__all__ = [
+    "ApiKey",
+    "ClientRef",
+    "DeliveredRange",
+    "Event",
+    "IncidentReport",
+    "Installation",
+    "Stream",
+]

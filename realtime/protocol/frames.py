@@ -44,13 +44,24 @@ def signal_frame(name: str, stream: str | None, moment: datetime, data: dict[str
     return to_json(frame)
 
 
+def signal_start(name: str) -> bytes:
+    """How the frame of a stream's signal begins: tells its type without decoding it."""
+    return to_json({"type": name, "stream": ""})[:-2]
+
+
 def reset_frame(stream: str, reason: str) -> bytes:
     """Tells one socket that its subscription has ended and its state must be replaced."""
     return to_json({"type": "stream_reset", "stream": stream, "reason": reason})
 
 
-def heartbeat_frame(moment: datetime, heads: dict[str, int]) -> bytes:
-    return to_json({"type": "heartbeat", "ts": wire_time(moment), "heads": heads})
+def heartbeat_frame(
+    moment: datetime, heads: dict[str, int], presence: dict[str, Any] | None = None
+) -> bytes:
+    """`presence` holds `{nonce, counter}` by stream; the field is absent where there is none."""
+    frame: dict[str, Any] = {"type": "heartbeat", "ts": wire_time(moment), "heads": heads}
+    if presence:
+        frame["presence"] = presence
+    return to_json(frame)
 
 
 def reply_frame(command_id: int, data: dict[str, Any]) -> bytes:

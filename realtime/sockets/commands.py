@@ -24,6 +24,9 @@ class Caller(Protocol):
     def cursor(self, stream: str) -> int:
         """The last seq written to this socket. Raises NotSubscribed."""
 
+    def acknowledge(self, stream: str, seq: int) -> None:
+        """Everything up to `seq` has arrived, as `ack` says it. Raises NotSubscribed."""
+
 
 Shape = TypeVar("Shape", bound=Command)
 # What a handler returns is the reply's data: JSON values, or its text when it is made already.

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from realtime.conf import options
 from realtime.hub.subscription import Subscription, SubscriptionState
 from realtime.log.entries import Entry
+from realtime.presence import commands as presence
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
 from realtime.protocol.frames import (
@@ -28,6 +29,7 @@ from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
 from realtime.security.identity import Authenticated, still_valid
 from realtime.sockets.account import AccountWatch
+from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
 from realtime.sockets.commands import registered_command
 from realtime.sockets.outlet import Send
@@ -90,6 +92,11 @@ class Connection:
         if subscription is None:
             raise NotSubscribed(f"stream: expected one subscribed to, got {stream[:60]!r}")
         return subscription.cursor
+
+    def acknowledge(self, stream: str, seq: int) -> None:
+        """Everything up to `seq` has arrived on this socket. Raises NotSubscribed."""
+        self.cursor(stream)
+        acknowledge(self.subscriptions[stream], seq)
 
     # As the sink of its subscriptions
 
@@ -213,7 +220,8 @@ class Connection:
             self.close(CloseCode.UNAUTHORIZED, "credentials expired")
         elif now >= self._heartbeat_at:
             self._heartbeat_at += options().websocket_heartbeat_interval
-            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads())])
+            present = presence.positions(self.subscriptions)
+            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads(), present)])
 
     def _heads(self) -> dict[str, int]:
         return {

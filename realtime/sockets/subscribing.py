@@ -1,8 +1,8 @@
-"""Subscribe, unsubscribe, history and ack."""
+"""Subscribe, unsubscribe and history."""
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from pydantic_core import to_json
@@ -12,6 +12,7 @@ from realtime.database import in_database, snapshot
 from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
 from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
+from realtime.presence import commands as presence
 from realtime.protocol.errors import (
     Forbidden,
     LimitReached,
@@ -21,6 +22,7 @@ from realtime.protocol.errors import (
 )
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamName
+from realtime.sockets import acks
 from realtime.sockets.commands import Command, register_command
 
 if TYPE_CHECKING:
@@ -51,12 +53,6 @@ class History(Command):
     stream: str
     before: int | None = Field(default=None, ge=1, le=2**62, strict=True)
     limit: int = Field(default=50, ge=1, le=MAX_HISTORY, strict=True)
-
-
-class Ack(Command):
-    cursors: dict[str, Annotated[int, Field(ge=0, strict=True)]] = Field(
-        max_length=MAX_SUBSCRIPTIONS
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +118,11 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
         if room <= 0:
             raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
-    wants_state = command.snapshot and since is None
-    stream = None if wants_state else await _from_memory(connection, command.stream, since)
-    if stream is not None:
-        recovered = None if since is None else True
-        opening = Opening(stream.state, recovered, reason=None, snapshot=None)
-    else:
-        opening, stream = await _open(connection, name, since, want_snapshot=command.snapshot)
-        stream.admit(connection.user_id, opening.state)
+    opening, stream = await _opened(connection, name, since, want_snapshot=command.snapshot)
+    present = await presence.joined(connection, name)
+    if connection.hub.streams.get(str(name)) is not stream or stream.epoch != opening.state.epoch:
+        # Closed or reset while presence was asked.
+        opening, stream = await _opened(connection, name, since, want_snapshot=command.snapshot)
     # No await from here to the start: what was found holds then.
     state = opening.state
     old = connection.subscriptions.pop(state.name, None)
@@ -140,9 +133,33 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
     )
     connection.subscriptions[state.name] = new
-    data = _reply(opening, cursor)
+    presence.settle(connection, name)
+    acks.opened(
+        new,
+        state.epoch,
+        recovered=opening.recovered is True,
+        snapshot=opening.snapshot is not None,
+    )
+    data = _reply(opening, cursor) | present
     connection.after_reply(new.start)
     return data
+
+
+async def _opened(
+    connection: "Connection", name: StreamName, since: Position | None, *, want_snapshot: bool
+) -> tuple[Opening, HubStream]:
+    """From memory where the hub can answer for the database, else from the database.
+
+    Raises Forbidden, Unavailable.
+    """
+    wants_state = want_snapshot and since is None
+    stream = None if wants_state else await _from_memory(connection, str(name), since)
+    if stream is not None:
+        recovered = None if since is None else True
+        return Opening(stream.state, recovered, reason=None, snapshot=None), stream
+    opening, stream = await _open(connection, name, since, want_snapshot=want_snapshot)
+    stream.admit(connection.user_id, opening.state)
+    return opening, stream
 
 
 async def _open(
@@ -228,16 +245,6 @@ async def history(connection: "Connection", command: History) -> bytes:
     return await in_database(read_history, connection.user, name, command.before, command.limit)
 
 
-async def ack(connection: "Connection", command: Ack) -> dict[str, Any]:
-    """Cumulative, and never beyond what was written to this socket. Raises NotSubscribed."""
-    for stream, seq in command.cursors.items():
-        written = connection.cursor(stream)
-        subscription = connection.subscriptions[stream]
-        subscription.acked = max(subscription.acked, min(seq, written))
-    return {}
-
-
 register_command("subscribe", Subscribe, subscribe)
 register_command("unsubscribe", Unsubscribe, unsubscribe)
 register_command("history", History, history)
-register_command("ack", Ack, ack)

@@ -396,7 +396,7 @@ test("the page's listeners are removed when the client ends", () => {
     };
   }
   world.client.connect();
-  assert.equal(listeners, 3);
+  assert.equal(listeners, 4);
   world.client.close();
   assert.equal(listeners, 0);
 });

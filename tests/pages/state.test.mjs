@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  emptyRoom, KEPT_MESSAGES, mayDelete, mayEdit, newestHeard, orderedMemories, reduce, seen, TYPING_MS, typists,
+  emptyRoom, KEPT_MESSAGES, mayDelete, mayEdit, newestHeard, orderedMemories, receiptOf, reduce, stateOf, TYPING_MS, typists,
 } from "../../chat/static/chat/state.js";
 import { ADA, event, GRACE, many, member, memory, message, snapshot } from "./rows.mjs";
 
 const run = (state, ...actions) => actions.reduce(reduce, state);
 const happened = (type, data) => ({ type: "event", frame: event(type, data) });
+const listed = (users, now = 0) => ({ type: "signal", frame: { type: "user_typing", data: { users } }, now });
 const signalled = (type, user, now = 0) => ({ type: "signal", frame: { type, data: { user } }, now });
 const open = (fields) => reduce(emptyRoom(ADA.id), { type: "snapshot", snapshot: snapshot(fields) });
 const ids = (rows) => rows.map((row) => row.id);
@@ -163,13 +164,12 @@ test("the list of messages is cut at its bound, and says that there are older on
 });
 
 test("typing is shown until it stops, expires, or its message comes", () => {
-  const typing = run(open(), signalled("typing_indicator", GRACE, 1_000));
-  assert.deepEqual(typists(typing), ["Grace"]);
-  assert.deepEqual(typists(run(typing, signalled("typing_stop", GRACE))), []);
+  const typing = run(open(), listed([ADA, GRACE], 1_000));
+  assert.deepEqual(typists(typing), ["Grace"], "without oneself");
+  assert.deepEqual(typists(run(typing, listed([]))), []);
   assert.deepEqual(typists(run(typing, { type: "expire", now: 1_000 + TYPING_MS - 1 })), ["Grace"]);
   assert.deepEqual(typists(run(typing, { type: "expire", now: 1_000 + TYPING_MS })), []);
   assert.deepEqual(typists(run(typing, happened("new_message", { message: message(9) }))), []);
-  assert.deepEqual(typists(run(open(), signalled("typing_indicator", ADA))), [], "oneself");
 });
 
 test("rights follow the role, which may change while the page is open", () => {
@@ -198,12 +198,35 @@ test("only other people's messages are to be read, and a read mark is not a mess
   assert.equal(newestHeard(state), heard.frame.seq);
 });
 
-test("one's newest message says who has read it", () => {
+test("one's newest message says who has read it, live; what was asked for is shown beside", () => {
+  const LIN = { id: 3, name: "Lin" };
+  const people = [member(ADA, "owner"), member(GRACE), member(LIN)];
   const said = happened("new_message", { message: mine(5) });
-  const state = run(open(), said);
-  assert.equal(seen(state), null);
+  const state = run(open({ people }), said);
+  const receipt = (now) => receiptOf(now, now.messages.find(({ id }) => id === 5));
+  assert.deepEqual(receipt(state), { received: 0, others: 2, names: [] });
   const read = run(state, happened("message_read", { reads: { 2: said.frame.seq } }));
-  assert.deepEqual(seen(read), { id: 5, names: ["Grace"] });
+  assert.deepEqual(receipt(read), { received: 1, others: 2, names: ["Grace"] });
+  const asked = run(read, { type: "receipts", message: 5, received: [2, 3], read: [2] });
+  assert.deepEqual(receipt(asked), { received: 2, others: 2, names: ["Grace"] });
+});
+
+test("older messages have no receipt before it was asked for, and then that of the answer", () => {
+  const state = open({ messages: [mine(1), mine(2)] });
+  assert.deepEqual(state.messages.map((row) => receiptOf(state, row)), [null, null]);
+  const asked = run(state, { type: "receipts", message: 1, received: [2], read: [] });
+  assert.deepEqual(receiptOf(asked, asked.messages[0]), { received: 1, others: 1, names: [] });
+  assert.equal(receiptOf(asked, asked.messages[1]), null);
+});
+
+test("people are as presence says, offline when it does not name them, and unsaid while unknown", () => {
+  const state = open();
+  assert.equal(stateOf(state, GRACE.id), "");
+  const known = run(state, { type: "presence", users: [{ user: GRACE, state: "busy" }] });
+  assert.deepEqual([stateOf(known, GRACE.id), stateOf(known, ADA.id)], ["busy", "offline"]);
+  const fresh = run(known, { type: "snapshot", snapshot: snapshot() });
+  assert.equal(stateOf(fresh, GRACE.id), "busy", "a snapshot knows nothing of presence");
+  assert.equal(stateOf(run(known, { type: "presence", users: null }), GRACE.id), "");
 });
 
 test("an unknown action, event or signal changes nothing", () => {

@@ -96,7 +96,9 @@ def test_heartbeats_carry_what_was_written(
     while len(client.heartbeats) < seen + 2:
         client.receive(deadline - time.monotonic())
     first, second = client.heartbeats[seen : seen + 2]
-    assert set(first) == {"type", "ts", "heads"}
+    assert set(first) == {"type", "ts", "heads", "presence"}
+    assert set(first["presence"]) == {team.stream}
+    assert set(first["presence"][team.stream]) == {"nonce", "counter"}
     assert first["heads"] == {team.stream: head, "system": backstage("head", stream="system")}
     assert second["ts"] > first["ts"]
     client.ok("unsubscribe", stream="system")

@@ -22,7 +22,7 @@ def test_without_position_nothing_is_replayed(join: Join, backstage: Backstage, 
     head = post(backstage, team, 3)
     client = join(team.member)
     data = client.ok("subscribe", stream=team.stream)
-    assert set(data) == {"stream", "epoch", "head"}
+    assert set(data) == {"stream", "epoch", "head", "presence"}
     assert data["stream"] == team.stream
     assert data["head"] == head
     assert data["epoch"].isalnum()

@@ -28,6 +28,10 @@ client.on("authenticated", (data) => {
 });
 client.on("error", (error) => console.error(error));
 
+const busy = document.getElementById("busy");
+busy.addEventListener("change", () => client.setBusy(busy.checked));
+client.setBusy(busy.checked); // a reload keeps the tick
+
 addEventListener("beforeunload", (event) => {
   if (workspace.busy) event.preventDefault();
 });

@@ -2,7 +2,8 @@
 import { newClientRef } from "../realtime/environment.js";
 import { Pages } from "./pages.js";
 import { ReadMarks } from "./reads.js";
-import { emptyRoom, newestHeard, reduce, TYPING_MS, typists } from "./state.js";
+import { ReceiptWatch } from "./receipts.js";
+import { emptyRoom, newestHeard, newestOwn, reduce, TYPING_MS, typists } from "./state.js";
 import { TypingNotice } from "./typing.js";
 
 export class Room {
@@ -16,6 +17,7 @@ export class Room {
   #pages;
   #typing;
   #reads;
+  #receipts;
   #expiry = null;
 
   /**
@@ -34,6 +36,7 @@ export class Room {
     this.#pages = new Pages(rest, this.#path("messages"), this.#path("memories"));
     this.#typing = new TypingNotice((on) => this.#quietly("typing", { on }));
     this.#reads = new ReadMarks((seq) => this.#quietly("mark_read", { seq }));
+    this.#receipts = new ReceiptWatch((message) => this.#watchedReceipts(message));
   }
 
   /** Something was written here that the server has not confirmed: the room must be kept. */
@@ -53,8 +56,10 @@ export class Room {
       onSnapshot: (snapshot, info) => this.#snapshot(snapshot, info),
       onEvent: (frame) => this.#event(frame),
       onSignal: (frame) => this.#signal(frame),
+      onPresence: (users) => this.#dispatch({ type: "presence", users }),
       onLeft: (frame) => this.#dispatch({ type: "ended", ending: endingOf(frame) }),
     });
+    this.#receipts.watch(newestOwn(this.state)?.id ?? null);
   }
 
   /** Stop following; what is being sent is still sent, and its outcome noted. */
@@ -62,10 +67,12 @@ export class Room {
     clearTimeout(this.#expiry);
     this.#typing.stop();
     this.#reads.pause();
+    this.#receipts.stop();
     this.#position = this.#subscription.position;
     this.#subscription.unsubscribe().catch((error) => console.warn("unsubscribe:", error.message));
     this.#subscription = null;
     this.#dispatch({ type: "expire", now: Infinity });
+    this.#dispatch({ type: "presence", users: null });
   }
 
   // ---- messages ----
@@ -126,6 +133,15 @@ export class Room {
     if (this.state.messages.length < held) this.#pages.restart("messages");
   }
 
+  /** Show who has received and read a message. Throws Problem. */
+  async askReceipts(message) {
+    const found = await this.#rest.get(`${this.#path("messages")}${message}/receipts/`);
+    const ids = (rows) => rows.map(({ user }) => user.id);
+    const [received, read] = [ids(found.received), ids(found.read)];
+    this.#dispatch({ type: "receipts", message, received, read });
+    return received.length >= this.state.people.length - 1;
+  }
+
   // ---- lists ----
 
   /** Fetch the page before what is held of "messages" or "memories". Throws Problem. */
@@ -165,6 +181,7 @@ export class Room {
 
   #event(frame) {
     this.#dispatch({ type: "event", frame });
+    if (frame.type === "message_read") this.#receipts.again();
     this.#onEvent(frame);
   }
 
@@ -215,9 +232,21 @@ export class Room {
       .catch((error) => console.debug(`${cmd}:`, error.message));
   }
 
+  async #watchedReceipts(message) {
+    try {
+      return await this.askReceipts(message);
+    } catch (error) {
+      console.debug("receipts:", error.message);
+      return false;
+    }
+  }
+
   #dispatch(action) {
     const before = this.state;
     this.state = reduce(before, action);
+    if (this.#subscription !== null && this.state.messages !== before.messages) {
+      this.#receipts.watch(newestOwn(this.state)?.id ?? null);
+    }
     if (this.state !== before && this.#subscription !== null) this.#onChange();
   }
 

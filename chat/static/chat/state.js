@@ -16,6 +16,8 @@ const SNAPSHOT_ROWS = 50;
  * `older`: whether the server has rows before those held. `late`: what events said of rows that are
  * not held while a page of older ones is being fetched, else null; without it a page read before
  * an event would bring back what the event changed.
+ * `presence`: states of people by id, null while the server does not know who is here. `receipts`:
+ * by message id, `{received, read}` as ids of people.
  */
 export function emptyRoom(me) {
   return {
@@ -31,6 +33,8 @@ export function emptyRoom(me) {
     pending: [],
     changes: {},
     typing: {},
+    presence: null,
+    receipts: {},
     older: { messages: false, memories: false },
     late: { messages: null, memories: null },
   };
@@ -44,7 +48,8 @@ export function reduce(state, action) {
 const ACTIONS = {
   snapshot: (state, { snapshot }) => {
     const { project, role, people, messages, memories, reads } = snapshot;
-    const kept = { ...emptyRoom(state.me), changes: state.changes };
+    const { changes, presence, receipts } = state;
+    const kept = { ...emptyRoom(state.me), changes, presence, receipts };
     const pending = messages.reduce((left, row) => settled(left, row, state.me), state.pending);
     const older = {
       messages: messages.length >= SNAPSHOT_ROWS,
@@ -56,6 +61,14 @@ const ACTIONS = {
   event: (state, { frame }) => EVENTS[frame.type]?.(state, frame.data, frame) ?? state,
   signal: (state, { frame, now }) => SIGNALS[frame.type]?.(state, frame.data, now) ?? state,
   ended: (state, { ending }) => ({ ...state, phase: "ended", ending, typing: {} }),
+  presence: (state, { users }) => {
+    const presence = users && Object.fromEntries(users.map(({ user, state: how }) => [user.id, how]));
+    return { ...state, presence };
+  },
+  receipts: (state, { message, received, read }) => ({
+    ...state,
+    receipts: { ...state.receipts, [message]: { received, read } },
+  }),
   expire: (state, { now }) => {
     const left = Object.entries(state.typing).filter(([, typist]) => typist.until > now);
     if (left.length === Object.keys(state.typing).length) return state;
@@ -167,12 +180,12 @@ const EVENTS = {
 };
 
 const SIGNALS = {
-  typing_indicator: (state, { user }, now) => {
-    if (user.id === state.me) return state;
-    const typist = { user, until: now + TYPING_MS };
-    return { ...state, typing: { ...state.typing, [user.id]: typist } };
+  // The whole list each time; the starts and stops of single people are for other clients.
+  user_typing: (state, { users }, now) => {
+    const others = users.filter(({ id }) => id !== state.me);
+    const until = now + TYPING_MS;
+    return { ...state, typing: Object.fromEntries(others.map((user) => [user.id, { user, until }])) };
   },
-  typing_stop: (state, { user }) => ({ ...state, typing: without(state.typing, user.id) }),
 };
 
 function withMessage(state, message, event) {
@@ -239,12 +252,27 @@ export function newestHeard(state) {
   return row?.seq ?? 0;
 }
 
-/** `{id, names}`: this person's newest message and who has read it, or null. */
-export function seen(state) {
-  const mine = state.messages.findLast((row) => row.author?.id === state.me && !row.deleted);
-  if (mine?.seq === undefined) return null;
-  const names = state.people
-    .filter(({ user }) => user.id !== state.me && (state.reads[user.id] ?? 0) >= mine.seq)
-    .map(({ user }) => user.name);
-  return names.length > 0 ? { id: mine.id, names } : null;
+/** This person's newest message, or null. */
+export function newestOwn(state) {
+  return state.messages.findLast((row) => row.author?.id === state.me && !row.deleted) ?? null;
+}
+
+/** How others are, in a word; "" while nobody knows. */
+export const stateOf = (state, user) =>
+  state.presence === null ? "" : state.presence[user] ?? "offline";
+
+/**
+ * `{received, names}`: how many have a message and who has read it; null for messages that were
+ * not asked about. Readings of a message whose seq is known come live.
+ */
+export function receiptOf(state, message) {
+  const told = state.receipts[message.id];
+  const live = message.seq !== undefined && message.id === newestOwn(state)?.id;
+  if (told === undefined && !live) return null;
+  const others = state.people.map(({ user }) => user).filter(({ id }) => id !== message.author?.id);
+  const hasRead = ({ id }) =>
+    told?.read.includes(id) || (live && (state.reads[id] ?? 0) >= message.seq);
+  const readers = others.filter(hasRead);
+  const received = others.filter((user) => hasRead(user) || told?.received.includes(user.id));
+  return { received: received.length, others: others.length, names: readers.map(({ name }) => name) };
 }

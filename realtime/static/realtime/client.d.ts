@@ -55,6 +55,22 @@ export interface HeartbeatFrame {
   type: "heartbeat";
   ts: string;
   heads: Record<string, number>;
+  /** Where presence stands, for streams that have it. */
+  presence?: Record<string, { nonce: string; counter: number }>;
+}
+
+/** How others see a person: "busy" by choice, "away" when all their tabs were hidden for long. */
+export interface Present {
+  user: { id: number; name: string };
+  state: "online" | "away" | "busy";
+}
+
+/** Who is here; null while the server does not know. `cut`: there are more than are listed. */
+export interface PresenceList {
+  users: Present[] | null;
+  nonce: string | null;
+  counter: number | null;
+  cut?: boolean;
 }
 
 export interface ServerShutdownFrame {
@@ -163,7 +179,8 @@ export interface SubscribeReply<Snapshot = unknown> {
   /** How many events follow. */
   replay?: number;
   snapshot?: Snapshot;
-  presence?: unknown;
+  /** Of streams with presence. */
+  presence?: PresenceList | null;
   runs?: RunState[];
 }
 
@@ -179,7 +196,7 @@ export interface CommandReplies {
   typing: Record<string, never>;
   run: { generation: number; state: string; offset: number; text: string };
   cancel_run: { state: string };
-  presence: { users: unknown[] | null };
+  presence: PresenceList;
   ping: { ts: string };
 }
 
@@ -231,6 +248,11 @@ export interface SubscribeOptions<Snapshot = unknown> {
   onSnapshot?(snapshot: Snapshot | null, info: SubscribeReply<Snapshot>): unknown;
   onEvent?(frame: EventFrame): unknown;
   onSignal?(frame: SignalFrame): unknown;
+  /**
+   * Who is here, after every change, in no order; null when the server stopped knowing. Without
+   * this handler the client keeps no list.
+   */
+  onPresence?(users: Present[] | null): unknown;
   /** After every successful subscribe, resumes included; follows onSnapshot. */
   onSubscribed?(info: SubscribeReply<Snapshot>): unknown;
   /** The subscription has ended: removed, or refused. */
@@ -309,6 +331,11 @@ export class RealtimeClient {
   connect(): void;
   /** End the connection; waiting commands are rejected with "closed". */
   close(): void;
+  /**
+   * Show this person as busy, or not. Hidden and visible tabs are told without being asked: a
+   * person is away when all of them were hidden for five minutes.
+   */
+  setBusy(busy: boolean): void;
   /** One subscription per stream; throws for a second one. */
   subscribe<Snapshot = unknown>(
     stream: string,

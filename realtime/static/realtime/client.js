@@ -3,11 +3,12 @@
 //
 //   connection.js    one socket that comes back       subscription.js  one stream's cursor
 //   commands.js      ids, replies, the offline queue   acks.js          acknowledgements
+//   presence.js      who is in a stream
 import { Acks } from "./acks.js";
 import { Commands } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
-import { newClientRef, socketUrl } from "./environment.js";
+import { newClientRef, socketUrl, watchVisibility } from "./environment.js";
 import { CommandError, ProtocolError } from "./errors.js";
 import { Subscription } from "./subscription.js";
 import { systemClock } from "./timing.js";
@@ -25,6 +26,9 @@ export class RealtimeClient {
   #connection;
   #host;
   #userId = null;
+  #environment;
+  #busy = false;
+  #unwatch = null;
   // Control frames (protocol section 4); authentication is the connection's own business.
   #control = {
     heartbeat: (frame) => this.#heartbeat(frame),
@@ -48,6 +52,7 @@ export class RealtimeClient {
     }
     const { report } = this.#emitter;
     this.#commands = new Commands(clock, random);
+    this.#environment = environment;
     const request = (cmd, fields, options) => this.#commands.request(cmd, fields, options);
     this.#acks = new Acks(clock, request);
     this.#host = {
@@ -58,6 +63,7 @@ export class RealtimeClient {
       moved: (subscription) => this.#acks.moved(subscription),
       forget: (subscription) => this.#forget(subscription),
       unsubscribe: (subscription) => this.#unsubscribe(subscription),
+      tabState: this.#tabState,
     };
     this.#connection = new Connection({
       url: socketUrl(url, environment),
@@ -89,12 +95,16 @@ export class RealtimeClient {
   /** Open the connection, and keep it open until close() or a stop code. */
   connect() {
     this.#commands.reopen();
+    this.#unwatch ??= watchVisibility(this.#environment, () => this.#tabChanged());
+    this.#tabChanged();
     this.#connection.connect();
   }
 
   /** End the connection; what waits is rejected with "closed". Subscriptions keep their place. */
   close() {
     this.#acks.flush();
+    this.#unwatch?.();
+    this.#unwatch = null;
     this.#connection.close();
     this.#commands.shut("closed", "the client was closed"); // also when it was never opened
   }
@@ -125,6 +135,23 @@ export class RealtimeClient {
   sendMessage(stream, body, extra = {}, options = {}) {
     const fields = { ...extra, client_ref: extra.client_ref ?? newClientRef(), stream, body };
     return this.command("send_message", fields, options);
+  }
+
+  /** Show this person as busy, or not, in every stream with presence. */
+  setBusy(busy) {
+    this.#busy = Boolean(busy);
+    this.#tabChanged();
+  }
+
+  get #tabState() {
+    if (this.#busy) return "busy";
+    return this.#environment.document?.visibilityState === "hidden" ? "hidden" : "online";
+  }
+
+  #tabChanged() {
+    if (this.#host.tabState === this.#tabState) return;
+    this.#host.tabState = this.#tabState;
+    for (const subscription of this.#subscriptions.values()) subscription.tell(this.#tabState);
   }
 
   // ---- the connection ----
@@ -179,6 +206,9 @@ export class RealtimeClient {
   #heartbeat(frame) {
     for (const [stream, seq] of Object.entries(frame.heads ?? {})) {
       this.#subscriptions.get(stream)?.head(seq);
+    }
+    for (const [stream, position] of Object.entries(frame.presence ?? {})) {
+      this.#subscriptions.get(stream)?.present(position);
     }
   }
 

@@ -34,6 +34,13 @@ export function listen(environment, { online, offline, visible }) {
   };
 }
 
+/** Hear of the page being hidden and shown; returns the function that stops. */
+export function watchVisibility({ document }, changed) {
+  if (typeof document?.addEventListener !== "function") return () => {};
+  document.addEventListener("visibilitychange", changed);
+  return () => document.removeEventListener("visibilitychange", changed);
+}
+
 /** A fresh client_ref (36 characters). */
 export function newClientRef() {
   const { crypto } = globalThis;

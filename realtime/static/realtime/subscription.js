@@ -2,6 +2,7 @@
 // once. The cursor lives here, in memory, beside the state that the handlers built from it.
 import { callSafely } from "./emitter.js";
 import { CommandError, ProtocolError } from "./errors.js";
+import { Presence } from "./presence.js";
 import { Backoff, boundedRetryAfter } from "./timing.js";
 
 /**
@@ -32,10 +33,12 @@ export class Subscription {
   #retryTimer = null;
   #refusals;
   #fruitless;
+  #presence = null;
+  #hasPresence = false;
 
   /**
-   * `client` gives `request`, `report`, `clock`, `random`, `moved(sub)`, `forget(sub)` and
-   * `unsubscribe(sub)`; handlers are as client.d.ts says.
+   * `client` gives `request`, `report`, `clock`, `random`, `tabState`, `moved(sub)`,
+   * `forget(sub)` and `unsubscribe(sub)`; handlers are as client.d.ts says.
    */
   constructor(client, stream, { snapshot = false, since = null, ...handlers }) {
     this.#client = client;
@@ -46,6 +49,10 @@ export class Subscription {
     this.#cursor = since === null ? null : { epoch: since.epoch, seq: since.seq };
     this.#refusals = new Backoff(client.random);
     this.#fruitless = new Backoff(client.random);
+    if (handlers.onPresence !== undefined) {
+      const changed = (users) => this.#call("onPresence", users);
+      this.#presence = new Presence(client, stream, changed);
+    }
   }
 
   /** {epoch, seq} of the last event handed over, or null before the first reply. */
@@ -90,6 +97,7 @@ export class Subscription {
     if (this.ended) return;
     this.#clearRetry();
     this.#phase = Phase.AWAY;
+    this.#presence?.away();
   }
 
   /** Another person signed in: what this cursor was applied to is not theirs. */
@@ -100,6 +108,7 @@ export class Subscription {
   end() {
     this.#clearRetry();
     this.#phase = Phase.ENDED;
+    this.#presence?.away();
   }
 
   event(frame) {
@@ -116,7 +125,24 @@ export class Subscription {
   }
 
   signal(frame) {
-    if (this.live) this.#call("onSignal", frame);
+    if (!this.live) return;
+    this.#call("onSignal", frame);
+    this.#presence?.signal(frame);
+  }
+
+  /** Where presence stands, of a heartbeat. */
+  present(position) {
+    if (this.live) this.#presence?.position(position);
+  }
+
+  /** Say how this tab is, where the stream has presence. */
+  tell(state) {
+    if (!this.live || !this.#hasPresence) return;
+    if (this.#presence !== null) this.#presence.tell(state);
+    else {
+      const fields = { stream: this.stream, state };
+      this.#client.request("presence", fields, { onOk: () => {}, onError: () => {} });
+    }
   }
 
   /**
@@ -155,6 +181,11 @@ export class Subscription {
       this.#call("onSnapshot", info.snapshot ?? null, info);
     }
     this.#call("onSubscribed", info);
+    if (!this.live) return; // a handler may have ended it
+    this.#hasPresence = info.presence !== undefined;
+    if (this.#hasPresence) this.#presence?.replace(info.presence);
+    // The server takes a connection for visible until it is told otherwise.
+    if (this.#client.tabState !== "online") this.tell(this.#client.tabState);
   }
 
   /** What is wrong with a reply, or null; believing it would lose or repeat events in silence. */

@@ -33,7 +33,7 @@ export function fillRow(row, item, actions) {
     item.quoted && quote(item, actions),
     body(item, unfolded),
     note(item, actions),
-    item.seenBy && element("p", { class: "seen", text: `Seen by ${item.seenBy}` }),
+    item.receipt && element("p", { class: "seen", text: item.receipt }),
   ];
   const content = element("div", { class: "content" }, ...parts.filter(Boolean));
   const side = grouped ? time(message, bareTime) : avatar(message.author, authorName(message));

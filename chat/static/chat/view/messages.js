@@ -81,6 +81,7 @@ export class MessagesView {
     const { message } = item;
     openMenu(button, [
       { label: "Reply", run: () => this.#composer.reply(message) },
+      { label: "Who has seen it", run: () => this.#askReceipts(message) },
       ...(item.mayEdit ? [{ label: "Edit", run: () => this.#composer.edit(message) }] : []),
       ...(item.mayDelete
         ? [{ label: "Delete…", danger: true, run: () => this.#remove(message) }]
@@ -110,6 +111,16 @@ export class MessagesView {
 
   async #remove(message) {
     if (await askToDelete(message)) this.#room.remove(message.id);
+  }
+
+  async #askReceipts(message) {
+    const problem = byId("messages-problem");
+    showText(problem, "");
+    try {
+      await this.#room.askReceipts(message.id);
+    } catch (error) {
+      showText(problem, error.message);
+    }
   }
 
   async #older() {

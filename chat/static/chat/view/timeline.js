@@ -1,5 +1,5 @@
 // What the list of messages shows: a pure function of a room's state.
-import { mayDelete, mayEdit, mayWrite, seen } from "../state.js";
+import { mayDelete, mayEdit, mayWrite, receiptOf } from "../state.js";
 import { dayKey } from "./times.js";
 
 /** Messages of one person within this time stand under one heading. */
@@ -7,14 +7,13 @@ const GROUPED_MS = 5 * 60_000;
 
 /**
  * Items in order: `{key, day}` for the line between two days, else `{key, message, state, what,
- * error, grouped, mine, quoted, menu, seenBy}`. Own messages are keyed by their reference, so that
+ * error, grouped, mine, quoted, menu, receipt}`. Own messages are keyed by their reference, so that
  * the row of one on its way becomes the row of the settled one.
  */
 export function timeline(state, me) {
   const rows = new Map(state.messages.map((message) => [message.id, message]));
-  const seenNow = seen(state);
   const entries = [
-    ...state.messages.map((message) => settledItem(state, message, me, seenNow)),
+    ...state.messages.map((message) => settledItem(state, message, me)),
     ...state.pending.map((entry) => pendingItem(entry, me)),
   ];
   const items = [];
@@ -33,7 +32,7 @@ export function timeline(state, me) {
   return items;
 }
 
-function settledItem(state, message, me, seenNow) {
+function settledItem(state, message, me) {
   const mine = message.author?.id === me.id;
   const change = state.changes[message.id];
   const saving = change?.kind === "edit" && change.state === "sending";
@@ -47,8 +46,17 @@ function settledItem(state, message, me, seenNow) {
     menu: !message.deleted && mayWrite(state),
     mayEdit: mayEdit(state, message),
     mayDelete: mayDelete(state, message),
-    seenBy: seenNow?.id === message.id ? seenNow.names.join(", ") : "",
+    receipt: message.deleted ? "" : receiptText(receiptOf(state, message)),
   };
+}
+
+function receiptText(receipt) {
+  if (receipt === null || receipt.others === 0) return "";
+  const { received, names } = receipt;
+  if (received === 0) return "Not received yet";
+  return [`Received by ${received}`, names.length > 0 && `Seen by ${names.join(", ")}`]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 // The same objects for the same input: rows are only filled again when their item has changed.
@@ -71,7 +79,7 @@ function pendingItem(entry, me) {
     cache.set(entry, message);
   }
   const { state, error, client_ref } = entry;
-  const none = { menu: false, mayEdit: false, mayDelete: false, seenBy: "" };
+  const none = { menu: false, mayEdit: false, mayDelete: false, receipt: "" };
   return { key: `ref-${client_ref}`, message, mine: true, state, what: "new", error, client_ref, ...none };
 }
 

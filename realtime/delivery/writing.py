@@ -1,0 +1,136 @@
+"""Acknowledgements of one node into the database: gathered, then written once a second."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+
+from realtime.database import in_database
+from realtime.delivery.ranges import Range, Steps
+from realtime.log.reading import stream_states
+from realtime.models.delivery import DeliveredRange
+from realtime.node import running_node
+from realtime.retrying import retried
+
+PEOPLE_AT_ONCE = 200  # of one transaction
+
+_UPSERT = """
+    INSERT INTO realtime_deliveredrange AS held (stream_id, user_id, lo, hi) VALUES {}
+    ON CONFLICT (stream_id, user_id, lo) DO UPDATE SET hi = excluded.hi WHERE excluded.hi > held.hi
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Whose:
+    """A person in a stream. Seqs of another epoch mean nothing, so the epoch is part of it."""
+
+    stream_id: int
+    user_id: int
+    epoch: str
+
+
+@dataclass(slots=True)
+class _Row:
+    pk: int
+    range: Range
+
+
+# The start that a resumed position belongs to may have been told to another node, a moment ago.
+# That node writes within a second; only then can the position find it.
+HOLD_RESUMED_S = 2.0
+
+_gathered: dict[Whose, Steps] = {}  # bounded by the subscriptions of the people online here
+
+
+def steps_of(stream_id: int, user_id: int, epoch: str) -> Steps:
+    """What is gathered of the person in the stream, to be added to; written by the next sweep."""
+    return _gathered.setdefault(Whose(stream_id, user_id, epoch), Steps())
+
+
+async def flush() -> None:
+    """Write what was gathered; what cannot be written now is gathered again, in front."""
+    # A node that stops writes all: it is not the running one any more.
+    held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
+    taken = {key: steps for key, steps in _gathered.items() if (steps.resumed_at or 0.0) <= held}
+    for key in taken:
+        del _gathered[key]
+    keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
+    for start in range(0, len(keys), PEOPLE_AT_ONCE):
+        part = keys[start : start + PEOPLE_AT_ONCE]
+        try:
+            await in_database(write, {key: taken[key] for key in part})
+        except BaseException:
+            for key in keys[start:]:
+                later = _gathered.get(key)
+                _gathered[key] = Steps([*taken[key].taken, *(later.taken if later else [])])
+            raise
+
+
+@retried
+@transaction.atomic
+def write(gathered: Mapping[Whose, Steps]) -> None:
+    """Merge into the rows. Those of an epoch that has ended, or of a stream that is gone, are
+    dropped: what they counted is not in this log."""
+    epochs = {state.id: state.epoch for state in stream_states({key.stream_id for key in gathered})}
+    wanted = {
+        key: steps for key, steps in gathered.items() if epochs.get(key.stream_id) == key.epoch
+    }
+    held = _held(wanted)
+    changed: list[DeliveredRange] = []
+    made: list[DeliveredRange] = []
+    gone: list[int] = []
+    for key, steps in wanted.items():
+        rows = held.get((key.stream_id, key.user_id), [])
+        after = steps.applied_to(row.range for row in rows)
+        by_lo = {row.range.lo: row for row in rows}
+        gone += [row.pk for row in rows if row.range.lo not in {one.lo for one in after}]
+        for lo, hi in after:
+            row = by_lo.get(lo)
+            if row is None:
+                made.append(
+                    DeliveredRange(stream_id=key.stream_id, user_id=key.user_id, lo=lo, hi=hi)
+                )
+            elif row.range.hi != hi:
+                changed.append(DeliveredRange(pk=row.pk, hi=hi))
+    if gone:
+        DeliveredRange.objects.filter(pk__in=gone).delete()
+    if changed:
+        DeliveredRange.objects.bulk_update(changed, ["hi"])
+    _make(made)
+
+
+def _make(rows: Sequence[DeliveredRange]) -> None:
+    """Another node may have made the same row since: then the longer range counts."""
+    # A row of an account deleted meanwhile would fail with all the others.
+    people = set(
+        get_user_model()
+        .objects.filter(pk__in={row.user_id for row in rows})
+        .values_list("pk", flat=True)
+    )
+    values = [(row.stream_id, row.user_id, row.lo, row.hi) for row in rows if row.user_id in people]
+    if values:
+        places = ", ".join(["(%s, %s, %s, %s)"] * len(values))
+        with connection.cursor() as cursor:
+            cursor.execute(_UPSERT.format(places), [part for row in values for part in row])
+
+
+def _held(keys: Iterable[Whose]) -> dict[tuple[int, int], list[_Row]]:
+    """The rows of these people in these streams, locked in the order of keys."""
+    wanted = {(key.stream_id, key.user_id) for key in keys}
+    rows = (
+        DeliveredRange.objects.select_for_update()
+        .filter(
+            stream_id__in={stream for stream, _ in wanted},
+            user_id__in={user for _, user in wanted},
+        )
+        .order_by("stream_id", "user_id", "lo")
+        .values_list("pk", "stream_id", "user_id", "lo", "hi")
+    )
+    held: dict[tuple[int, int], list[_Row]] = {}
+    for pk, stream, user, lo, hi in rows:
+        if (stream, user) in wanted:
+            held.setdefault((stream, user), []).append(_Row(pk, Range(lo, hi)))
+    return held

@@ -1,0 +1,205 @@
+"""Presence as one node keeps it: its tabs' leases, its rosters, and what it says of differences.
+
+Nothing here is durable, and no command waits more than 50 ms for it: with the store away the
+answer is None, and the next round that succeeds registers everybody.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from realtime.log.signalling import signal
+from realtime.presence.rooms import Member, Room, Step, Tab
+from realtime.presence.roster import Difference
+from realtime.presence.store import PresenceStore, Touched
+from realtime.protocol.errors import Unavailable
+from realtime.shared.store import BACKGROUND_LIMIT_S, COMMAND_LIMIT_S
+
+if TYPE_CHECKING:
+    from realtime.hub.hub import Hub
+
+SWEEP_EVERY_S = 2.0
+RENEW_EVERY_ROUNDS = 2
+ROOMS_AT_ONCE = 50
+# Differences told per stream and second, times the people who hear of each. Above it they are not
+# told one by one: the counter jumps, and clients ask for the list.
+DELIVERIES_PER_S = 5_000
+
+logger = logging.getLogger(__name__)
+
+
+class Presence:
+    """One per node, in its event loop; `store` None where there is no shared store."""
+
+    def __init__(self, hub: "Hub", store: PresenceStore | None) -> None:
+        self._hub = hub
+        self._store = store
+        self._rooms: dict[str, Room] = {}
+        self._asked: dict[str, asyncio.Future[bool]] = {}
+        self._answering: asyncio.Task[None] | None = None
+        self._took_s = 0.0
+        self._told: dict[str, int] = {}  # differences told in this second, by stream
+        self._told_in = 0
+
+    # What sockets use
+
+    async def join(self, connection: Member, stream: str) -> dict[str, Any] | None:
+        """The connection follows the stream from now on; who is here, itself included."""
+        if self._store is None:
+            return None
+        room = self._rooms.setdefault(stream, Room(stream))
+        if connection.id not in room.tabs:
+            room.tabs[connection.id] = Tab(connection)
+        return await self.here(stream)
+
+    def settle(self, connection: Member, stream: str) -> None:
+        """The subscription stands: from now on its end is the tab's."""
+        room = self._rooms.get(stream)
+        tab = room.tabs.get(connection.id) if room is not None else None
+        if tab is not None:
+            tab.settled = True
+
+    async def tell(
+        self, connection: Member, stream: str, state: str | None
+    ) -> dict[str, Any] | None:
+        """Who is here, after the tab has said how it is (online, hidden, busy)."""
+        if self._store is None:
+            return None
+        room = self._rooms.setdefault(stream, Room(stream))
+        tab = room.tabs.get(connection.id)
+        if tab is None:
+            tab = room.tabs[connection.id] = Tab(connection)
+            tab.settled = True
+        if state is not None and state != tab.state:
+            tab.state, tab.since = state, time.monotonic()
+        return await self.here(stream)
+
+    async def here(self, stream: str) -> dict[str, Any] | None:
+        """The list as of now or later, None when the store does not answer in time."""
+        room = self._rooms[stream]
+        if self._took_s > COMMAND_LIMIT_S:
+            # It answers, but slowly: what the last round saw is better than waiting in vain.
+            return room.roster.as_wire() if room.roster.known else None
+        future = self._asked.get(stream)
+        if future is None:
+            future = self._asked[stream] = asyncio.get_running_loop().create_future()
+        if self._answering is None or self._answering.done():
+            self._answering = self._hub.spawn(self._answer())
+        answered = await asyncio.shield(future)
+        return room.roster.as_wire() if answered and room.roster.known else None
+
+    def positions(self, streams: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """`{stream: {nonce, counter}}` of those that have presence, for a heartbeat."""
+        found = {}
+        for stream in streams:
+            room = self._rooms.get(stream)
+            if room is not None and room.roster.known:
+                nonce, counter = room.roster.position
+                found[stream] = {"nonce": nonce, "counter": counter}
+        return found
+
+    # Rounds
+
+    async def run(self) -> None:
+        """The node's task: sweep every 2 s, renew every 4 s; it ends with the node."""
+        rounds = 0
+        while self._store is not None:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            rounds += 1
+            try:
+                await self.round(renewing=rounds % RENEW_EVERY_ROUNDS == 0)
+            except Unavailable as error:
+                logger.debug("presence waits: %s", error.message)
+            except Exception:
+                # A named top-level loop: without it leases end, and everybody would seem gone.
+                logger.exception("presence not renewed")
+
+    async def round(self, *, renewing: bool) -> None:
+        """Raises Unavailable."""
+        now = time.monotonic()
+        for room in self._rooms.values():
+            room.release_gone(now)
+        names = list(self._rooms)
+        for start in range(0, len(names), ROOMS_AT_ONCE):
+            part = names[start : start + ROOMS_AT_ONCE]
+            await self._touch(part, renewing=renewing, limit_s=BACKGROUND_LIMIT_S)
+            again = [name for name in part if name in self._rooms and self._rooms[name].untold]
+            await self._touch(again, renewing=False, limit_s=BACKGROUND_LIMIT_S)
+
+    async def close(self) -> None:
+        """The node stops: its tabs count as closed."""
+        for room in self._rooms.values():
+            for tab in list(room.tabs.values()):
+                room.release(tab)
+        try:
+            await self._touch(list(self._rooms), renewing=False, limit_s=BACKGROUND_LIMIT_S)
+        except Unavailable as error:
+            logger.info("presence not released: %s", error.message)
+
+    async def _answer(self) -> None:
+        """Whoever asks while a touch is under way is answered by the next one, all together."""
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            answered = False
+            try:
+                await self._touch(list(asked), renewing=False, limit_s=COMMAND_LIMIT_S)
+                answered = True
+            except Unavailable as error:
+                logger.debug("presence not known: %s", error.message)
+            finally:
+                for future in asked.values():
+                    if not future.done():
+                        future.set_result(answered)
+
+    async def _touch(self, names: Sequence[str], *, renewing: bool, limit_s: float) -> None:
+        if self._store is None or not names:
+            return
+        rooms = [room for name in names if (room := self._rooms.get(name)) is not None]
+        steps = [step for room in rooms for step in room.steps(renewing=renewing)]
+        began = time.monotonic()
+        try:
+            touched = await self._store.touch([step.touch for step in steps], limit_s=limit_s)
+        finally:
+            if limit_s > COMMAND_LIMIT_S:
+                self._took_s = time.monotonic() - began
+        for step, one in zip(steps, touched, strict=True):
+            self._saw(step, one)
+
+    def _saw(self, step: Step, touched: Touched) -> None:
+        room, seen = step.room, touched.seen
+        for tab, state in step.told:
+            tab.told = state
+        if room.roster.known and seen.nonce != room.roster.nonce:
+            room.forget(but=step.told)
+        room.lacks(list(touched.missing))
+        room.roster.see(seen)
+        first = seen.counter - len(seen.differences) + 1
+        for counter, difference in enumerate(seen.differences, start=first):
+            if self._may_tell(room):
+                self._announce(room.name, difference, seen.nonce, counter)
+        if not room.tabs and not room.released and self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
+
+    # Differences
+
+    def _may_tell(self, room: Room) -> bool:
+        second = int(time.monotonic())
+        if second != self._told_in:
+            self._told_in = second
+            self._told.clear()
+        told = self._told.get(room.name, 0)
+        self._told[room.name] = told + 1
+        return told < max(1, DELIVERIES_PER_S // max(1, len(room.roster)))
+
+    def _announce(self, stream: str, difference: Difference, nonce: str, counter: int) -> None:
+        data = {
+            "user": {"id": difference.user_id, "name": difference.name},
+            "state": difference.state,
+            "nonce": nonce,
+            "counter": counter,
+        }
+        followed = self._hub.streams.get(stream)
+        after = followed.last if followed is not None and followed.epoch else 0
+        signal(stream, difference.signal, data, after=after)

@@ -1,0 +1,126 @@
+"""The connections of this node that follow one stream, as presence sees them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from realtime.presence.roster import Roster
+from realtime.presence.store import CHUNK, Registration, Touch
+
+SETTLES_WITHIN_S = 30.0  # a subscribe that did not end well by then never will
+
+
+class Member(Protocol):
+    """What is used of a connection."""
+
+    id: str
+
+    @property
+    def user_id(self) -> int: ...
+
+    @property
+    def identity(self) -> Any: ...
+
+    @property
+    def subscriptions(self) -> Mapping[str, Any]: ...
+
+
+class Tab:
+    """A connection in a stream. `told` is the state that the store has, None when it has none.
+
+    Until it is `settled` its subscribe is still under way.
+    """
+
+    __slots__ = ("connection", "settled", "since", "state", "told")
+
+    def __init__(self, connection: Member) -> None:
+        self.connection = connection
+        self.state = "online"
+        self.since = time.monotonic()
+        self.settled = False
+        self.told: str | None = None
+
+    def gone(self, stream: str, now: float) -> bool:
+        """Whether the connection, perhaps closed, does not follow the stream any more."""
+        if stream in self.connection.subscriptions:
+            return False
+        return self.settled or now - self.since > SETTLES_WITHIN_S
+
+    @property
+    def lease(self) -> str:
+        return f"{self.connection.user_id}:{self.connection.id}"
+
+    def registration(self, now: float) -> Registration:
+        connection = self.connection
+        age_ms = round((now - self.since) * 1000)
+        return Registration(
+            connection.user_id, connection.identity.name, connection.id, self.state, age_ms
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A touch and the tabs whose states it carries, as they were then."""
+
+    room: "Room"
+    touch: Touch
+    told: list[tuple[Tab, str]]
+
+
+@dataclass(slots=True)
+class Room:
+    """`released`: leases to be shortened by the next step; lost ones run out by themselves."""
+
+    name: str
+    tabs: dict[str, Tab] = field(default_factory=dict)
+    roster: Roster = field(default_factory=Roster)
+    released: list[str] = field(default_factory=list)
+
+    def release_gone(self, now: float) -> None:
+        for tab in [tab for tab in self.tabs.values() if tab.gone(self.name, now)]:
+            self.release(tab)
+
+    def release(self, tab: Tab) -> None:
+        del self.tabs[tab.connection.id]
+        self.released.append(tab.lease)
+
+    @property
+    def untold(self) -> bool:
+        return any(tab.told != tab.state for tab in self.tabs.values())
+
+    def steps(self, *, renewing: bool) -> Iterator[Step]:
+        """What there is to tell, in steps of bounded size; one at least, which sweeps."""
+        now = time.monotonic()
+        tabs = list(self.tabs.values())
+        fresh = [tab for tab in tabs if tab.told != tab.state]
+        held = [tab.lease for tab in tabs if tab.told == tab.state] if renewing else []
+        released, self.released = self.released, []
+        most = max(len(fresh), len(held), len(released), 1)
+        for start in range(0, most, CHUNK):
+            part = slice(start, start + CHUNK)
+            # Only the last step can know whether the roster is still level: the others move it.
+            last = start + CHUNK >= most
+            alone = most <= CHUNK
+            touch = Touch(
+                self.name,
+                self.roster.nonce if alone or not last else "",
+                self.roster.counter if alone else -1,
+                [tab.registration(now) for tab in fresh[part]],
+                held[part],
+                released[part],
+            )
+            yield Step(self, touch, [(tab, tab.state) for tab in fresh[part]])
+
+    def forget(self, *, but: list[tuple[Tab, str]]) -> None:
+        """The store began anew: everybody must be registered again, except those just told."""
+        kept = {id(tab) for tab, _ in but}
+        for tab in self.tabs.values():
+            if id(tab) not in kept:
+                tab.told = None
+
+    def lacks(self, leases: list[str]) -> None:
+        wanted = set(leases)
+        for tab in self.tabs.values():
+            if tab.lease in wanted:
+                tab.told = None

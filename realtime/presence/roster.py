@@ -1,0 +1,94 @@
+"""A node's copy of who is in one stream."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LISTED_PEOPLE = 500  # in a reply; above it the list is cut, and says so
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One person's state changed from `former`; "offline" is a state like the others here."""
+
+    user_id: int
+    name: str
+    state: str
+    former: str
+
+    @property
+    def signal(self) -> str:
+        """The type of the catalogue that tells it."""
+        if self.former == "offline":
+            return "user_joined"
+        return "user_left" if self.state == "offline" else "user_status_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at the store said: the position after its own differences, and these.
+
+    people: everybody as `{user: (name, state)}` where the node did not know the state before.
+    """
+
+    nonce: str
+    counter: int
+    differences: Sequence[Difference]
+    people: Mapping[int, tuple[str, str]] | None
+
+
+class Roster:
+    """Follows the store by its own differences while nobody else makes any, else by whole lists."""
+
+    __slots__ = ("_people", "_wire", "counter", "nonce")
+
+    def __init__(self) -> None:
+        self.nonce = ""
+        self.counter = -1
+        self._people: dict[int, tuple[str, str]] = {}
+        self._wire: dict[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    @property
+    def known(self) -> bool:
+        return bool(self.nonce)
+
+    def see(self, seen: Seen) -> None:
+        """Looks may come back in another order than they were taken; an older one changes nothing.
+
+        What this copy could not follow, the next look brings as a list.
+        """
+        before = seen.counter - len(seen.differences)
+        if seen.people is not None:
+            if seen.nonce == self.nonce and seen.counter < self.counter:
+                return
+            self._people = dict(seen.people)
+        elif seen.nonce == self.nonce and before == self.counter:
+            for one in seen.differences:
+                if one.state == "offline":
+                    self._people.pop(one.user_id, None)
+                else:
+                    self._people[one.user_id] = (one.name, one.state)
+        else:
+            return
+        if (seen.nonce, seen.counter) != self.position or seen.people is not None:
+            self._wire = None
+        self.nonce, self.counter = seen.nonce, seen.counter
+
+    @property
+    def position(self) -> tuple[str, int]:
+        return self.nonce, self.counter
+
+    def as_wire(self) -> dict[str, Any]:
+        """`{users: [{user, state}], nonce, counter}`, by user id; `cut` where some are left out."""
+        if self._wire is None:
+            listed = sorted(self._people.items())[:LISTED_PEOPLE]
+            users = [
+                {"user": {"id": key, "name": name}, "state": state} for key, (name, state) in listed
+            ]
+            self._wire = {"users": users, "nonce": self.nonce, "counter": self.counter}
+            if len(listed) < len(self._people):
+                self._wire["cut"] = True
+        return self._wire
