@@ -48,12 +48,19 @@ def _gap(stream_id: int, seq: int, limit: int) -> Gap:
         return Gap(state, entries_after(stream_id, seq, limit=limit), jump=False)
 
 
+def _page(stream_id: int, epoch: str, after: int) -> list[Entry]:
+    with snapshot():
+        if stream_states([stream_id])[0].epoch != epoch:
+            return []
+        return entries_after(stream_id, after)
+
+
 class LogReader:
     """At most 8 reads at a time; equal pages wanted at the same time are read once."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(READS_IN_FLIGHT)
-        self._pages: dict[tuple[int, int], asyncio.Task[list[Entry]]] = {}
+        self._pages: dict[tuple[int, str, int], asyncio.Task[list[Entry]]] = {}
         self.pages_read = 0
 
     async def open(self, name: str, limit: int) -> Opening:
@@ -71,16 +78,19 @@ class LogReader:
         async with self._turns:
             return await in_database(stream_states, list(ids))
 
-    async def page(self, stream_id: int, after: int) -> list[Entry]:
-        """The page of the log that follows `after`. Raises Unavailable."""
-        key = (stream_id, after)
+    async def page(self, stream_id: int, epoch: str, after: int) -> list[Entry]:
+        """The page of the log that follows `after`; empty when the epoch is another one now.
+
+        Raises Unavailable.
+        """
+        key = (stream_id, epoch, after)
         task = self._pages.get(key)
         if task is None:
-            task = self._pages[key] = asyncio.ensure_future(self._read_page(stream_id, after))
+            task = self._pages[key] = asyncio.ensure_future(self._read_page(*key))
             task.add_done_callback(lambda _: self._pages.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _read_page(self, stream_id: int, after: int) -> list[Entry]:
+    async def _read_page(self, stream_id: int, epoch: str, after: int) -> list[Entry]:
         async with self._turns:
             self.pages_read += 1
-            return await in_database(entries_after, stream_id, after)
+            return await in_database(_page, stream_id, epoch, after)

@@ -53,6 +53,10 @@ class CatchUp:
             except Unavailable as error:
                 logger.info("catching up waits: %s", error.message)
                 await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_S)
+            except Exception:
+                # A named top-level loop: if it ended, this socket's streams would stand still.
+                logger.exception("catching up failed stream=%s", subscription.stream.name)
+                await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_S)
             if not subscription.go_live() and subscription.state is SubscriptionState.CATCHING_UP:
                 self._behind.append(subscription)
 
@@ -62,7 +66,7 @@ class CatchUp:
         entries = stream.ring.after(subscription.cursor)
         if not entries:
             cursor = subscription.cursor
-            entries = await self._reader.page(stream.id, cursor)
+            entries = await self._reader.page(stream.id, stream.epoch, cursor)
             if subscription.state is not SubscriptionState.CATCHING_UP:
                 return
         if not subscription.take_page(entries):

@@ -10,17 +10,25 @@ from realtime import registry
 from realtime.database import in_database, snapshot
 from realtime.hub.subscription import Subscription
 from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
-from realtime.protocol.errors import Forbidden, LimitReached, NotFound, NotSubscribed
+from realtime.protocol.errors import (
+    Forbidden,
+    LimitReached,
+    NotFound,
+    NotSubscribed,
+    Unavailable,
+)
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamName
 from realtime.sockets.commands import Command, register_command
 
 if TYPE_CHECKING:
+    from realtime.hub.stream import HubStream
     from realtime.sockets.connection import Connection
 
 MAX_SUBSCRIPTIONS = 200
 MAX_SNAPSHOT_BYTES = 524_288
 MAX_HISTORY = 200
+OPENING_TRIES = 3  # an epoch changes once in a failover, not again and again
 
 
 class Since(Command):
@@ -113,13 +121,8 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         room = MAX_SUBSCRIPTIONS - len(connection.subscriptions)
         if room <= 0:
             raise LimitReached(f"expected at most {MAX_SUBSCRIPTIONS} streams, got one more")
-    opening = await in_database(
-        read_opening, connection.user, name, since, want_snapshot=command.snapshot
-    )
+    opening, stream = await _open(connection, name, since, want_snapshot=command.snapshot)
     state = opening.state
-    stream = await connection.hub.open(state.name)
-    if stream.epoch != state.epoch:
-        await connection.hub.recheck(stream)
     old = connection.subscriptions.pop(state.name, None)
     if old is not None:
         old.end()
@@ -131,6 +134,24 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
     data = _reply(opening, cursor)
     connection.after_reply(new.start)
     return data
+
+
+async def _open(
+    connection: "Connection", name: StreamName, since: Position | None, *, want_snapshot: bool
+) -> tuple[Opening, "HubStream"]:
+    """What the log says, and the hub's stream of the same epoch: seqs of two do not compare.
+
+    Raises Forbidden, Unavailable.
+    """
+    for _ in range(OPENING_TRIES):
+        opening = await in_database(
+            read_opening, connection.user, name, since, want_snapshot=want_snapshot
+        )
+        stream = await connection.hub.open(opening.state.name)
+        if stream.epoch == opening.state.epoch:
+            return opening, stream
+        await connection.hub.recheck(stream)
+    raise Unavailable("expected the stream's epoch to hold still, got another each time")
 
 
 def _reply(opening: Opening, cursor: int) -> dict[str, Any]:

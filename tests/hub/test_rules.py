@@ -143,8 +143,8 @@ class Room:
             entries: Any = self.stream.ring.after(subscription.cursor)
             if not entries:
                 entries = await self.log.page(1, subscription.cursor)
-                if subscription.state is not SubscriptionState.CATCHING_UP:
-                    return
+            if subscription not in self.stream.subscriptions:
+                return
             if not subscription.take_page(entries):
                 subscription.reset("epoch")
 
@@ -168,6 +168,7 @@ class Room:
         for reader in self.readers:
             assert reader.subscription is not None
             if reader.reset_by is not None:
+                assert reader.epoch != log.epoch, "expected a reset by another epoch only"
                 continue
             if reader.lost_at is not None:
                 assert reader.expected == reader.lost_at
