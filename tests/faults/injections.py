@@ -123,20 +123,20 @@ class Injections:
                 self.notes.append(f"layer not emptied: {error}")
 
     async def slow_layer(self, for_s: float, dice: random.Random) -> None:
-        await self._links(self._some_layer_links(dice), _slow, for_s)
+        await self.spoil(self._some_layer_links(dice), _slow, for_s)
 
     async def cut_layer(self, for_s: float, dice: random.Random) -> None:
-        await self._links(self._some_layer_links(dice), Proxy.cut, for_s)
+        await self.spoil(self._some_layer_links(dice), Proxy.cut, for_s)
 
     async def black_hole_layer(self, for_s: float, dice: random.Random) -> None:
-        await self._links(self._some_layer_links(dice), Proxy.black_hole, for_s)
+        await self.spoil(self._some_layer_links(dice), Proxy.black_hole, for_s)
 
     def _some_layer_links(self, dice: random.Random) -> list[Proxy]:
         """Of one node or of all: a layer that only one node has lost is another fault."""
         links = self._world.layer_links
         return dice.choice([links, links[:1], links[1:]])
 
-    async def _links(
+    async def spoil(
         self, links: Sequence[Proxy], spoil: Callable[[Proxy], None], for_s: float
     ) -> None:
         for link in links:
@@ -198,20 +198,23 @@ class Injections:
             client.reading.set()
 
     async def cut_links(self, for_s: float, dice: random.Random) -> None:
-        await self._links([dice.choice(self._world.far)], Proxy.cut, for_s)
+        await self.spoil([dice.choice(self._world.far)], Proxy.cut, for_s)
 
     async def slow_links(self, for_s: float, dice: random.Random) -> None:
-        await self._links(self._world.far, _slow, for_s)
+        await self.spoil(self._world.far, _slow, for_s)
 
     async def black_hole_links(self, for_s: float, dice: random.Random) -> None:
-        await self._links([dice.choice(self._world.far)], Proxy.black_hole, for_s)
+        await self.spoil([dice.choice(self._world.far)], Proxy.black_hole, for_s)
 
     # Writers
 
-    async def die_before_sending(self, for_s: float, dice: random.Random) -> None:
+    async def die_before_sending(
+        self, for_s: float, dice: random.Random, *, project: int | None = None
+    ) -> None:
         """A process ends between its commit and the hint: nobody was told."""
         world = self._world
-        project, person = dice.choice(world.projects), dice.choice(world.people)
+        project = project or dice.choice(world.projects)
+        person = dice.choice(world.people)
         died = await asyncio.create_subprocess_exec(
             *world.installation.command(
                 "-m", "tests.promises.dying", str(project), str(person["id"]), "last words"
