@@ -1,4 +1,4 @@
-"""A TCP proxy that can be a bad network: slow, cut, or a black hole. It runs in its own thread.
+"""A TCP proxy that can be a bad network: slow, stalled, cut, a black hole. It has its own thread.
 
 with Proxy(("127.0.0.1", 6379)) as proxy:
     connect to proxy.port
@@ -18,6 +18,7 @@ START_TIMEOUT_S = 10.0
 
 class Mode(Enum):
     PASS = auto()
+    STALL = auto()  # what is sent arrives when the stall is over, as by TCP's own repetition
     CUT = auto()  # connections end with a reset, new ones likewise
     BLACK_HOLE = auto()  # connections stay open and carry nothing, new ones likewise
 
@@ -38,6 +39,8 @@ class Proxy:
         self._links: set[_Link] = set()
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -65,6 +68,9 @@ class Proxy:
         """Every byte arrives so much later, in order."""
         self._set(Mode.PASS, each_way_s)
 
+    def stall(self) -> None:
+        self._set(Mode.STALL, 0.0)
+
     def cut(self) -> None:
         self._set(Mode.CUT, 0.0)
 
@@ -74,6 +80,10 @@ class Proxy:
     def _set(self, mode: Mode, delay_s: float) -> None:
         def change() -> None:
             self._mode, self._delay_s = mode, delay_s
+            if mode is Mode.STALL:
+                self._flowing.clear()
+            else:
+                self._flowing.set()
             for link in list(self._links):
                 if mode is Mode.CUT:
                     link.end()
@@ -120,8 +130,8 @@ class Proxy:
         try:
             if self._mode is not Mode.CUT:
                 await self._join(link, reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # a peer that is gone, or the proxy's end; the other end hears by its link's end
+        except OSError:
+            pass  # a peer that is gone; the other is told by the end of its link
         finally:
             link.end()
             self._links.discard(link)
@@ -165,6 +175,7 @@ class Proxy:
         while True:
             due, data = await waiting.get()
             await asyncio.sleep(due - self._loop.time())
+            await self._flowing.wait()
             if not link.silent:
                 writer.write(data)
                 await writer.drain()
