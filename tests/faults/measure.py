@@ -29,7 +29,7 @@ CLIENTS = 6
 NOTICED_S = 1.0  # what a node that polls needs, and one that hears nothing does not reach by luck
 POST_EVERY_S = 0.1
 DEAD_FOR_S = 12.0
-QUIET_S = 6.0  # between two measurements: the layer's return, the looks after joining
+QUIET_S = 12.0  # between two measurements: healing may have made nodes poll, and they return
 GOAL_S = 5.0
 
 
@@ -116,7 +116,10 @@ async def measure(times: int, folder: Path) -> bool:
             injections = Injections(place, room.clients, len(room.clients))
             dice = random.Random(0)
             await asyncio.sleep(QUIET_S)
-            healed = [await healed_after(room) for _ in range(times)]
+            healed = []
+            for _ in range(times):
+                healed.append(await healed_after(room))
+                await asyncio.sleep(QUIET_S)
             good = tell("a dropped hint healed after", healed)
             for name, fault in (
                 ("killed", lambda for_s: injections.kill_layer(for_s, dice)),
