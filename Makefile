@@ -1,8 +1,9 @@
 # make run [PORT=8001] [WORKERS=2]   set up, make the demo, serve; Ctrl-C stops everything
 # make test                          the whole suite on SQLite; make test-postgres on PostgreSQL
+# make faults [SECONDS=600] [SEED=7]  everything under random faults, compared with the log
 # make check                         format, lint, types, import directions, migrations, API schema
 
-.PHONY: help install install-dev run test test-postgres check latency
+.PHONY: help install install-dev run test test-postgres check latency faults
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -52,6 +53,9 @@ test: install-dev
 
 test-postgres: install-dev
 	$(PY) -m tests.postgres -- $(PY) -m pytest $(ARGS)
+
+faults: install-dev
+	$(PY) -m tests.faults $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: install-dev
 	$(PY) -m ruff format --check .

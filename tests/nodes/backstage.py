@@ -62,6 +62,8 @@ def main() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
+    from django.db import close_old_connections
+
     from tests.nodes import deeds  # late: it imports models
 
     for line in sys.stdin:
@@ -70,6 +72,7 @@ def main() -> None:
             answer = {"result": getattr(deeds, name)(**arguments)}
         except Exception:  # noqa: BLE001 - the other side raises it
             answer = {"error": traceback.format_exc()}
+            close_old_connections()  # a database that was away has ended the connection
         print(json.dumps(answer), flush=True)  # noqa: T201 - the answer itself
 
 

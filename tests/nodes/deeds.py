@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.utils import timezone
 
 from chat.actions import projects
@@ -87,6 +88,14 @@ def post(project: int, author: int, count: int, body: str = "message") -> int:
             Message(project_id=project, session=first, author_id=author, body=f"{body} {number}")
             for number in range(start, min(start + 250, count))
         )
+    return head(f"project.{project}")
+
+
+def post_and_roll_back(project: int, author: int, count: int) -> int:
+    """Messages that never were; the head afterwards."""
+    with transaction.atomic():
+        post(project, author, count, "rolled back")
+        transaction.set_rollback(True)
     return head(f"project.{project}")
 
 

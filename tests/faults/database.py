@@ -1,0 +1,71 @@
+"""The log as it stands in the database, read with SQL and without the project's code."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from tests.faults.record import LogRow, StreamLog, digest, identity
+
+_STREAMS = """
+    SELECT s.id, s.name, (SELECT epoch FROM realtime_installation WHERE id = 1) || s.epoch, s.head
+    FROM realtime_stream s ORDER BY s.name
+"""
+_EVENTS = "SELECT seq, frame, type FROM realtime_event WHERE stream_id = {} ORDER BY seq"
+
+Query = Callable[[str], Iterable[tuple[Any, ...]]]
+
+
+@contextmanager
+def _asking(url: str) -> Iterator[Query]:
+    """`url` is as in DATABASE_URL."""
+    if url.startswith("sqlite:///"):
+        file = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)
+        try:
+            yield lambda text: file.execute(text).fetchall()
+        finally:
+            file.close()
+        return
+    with psycopg.connect(url) as connection:
+        yield lambda text: connection.execute(text.encode()).fetchall()
+
+
+def read_heads(url: str) -> dict[str, int]:
+    """The newest seq of every stream."""
+    with _asking(url) as query:
+        return {name: head for _, name, _, head in query(_STREAMS)}
+
+
+def read_logs(url: str) -> dict[str, StreamLog]:
+    """Every stream by name. Raises ValueError where one is broken."""
+    with _asking(url) as query:
+        return _logs(query)
+
+
+def _logs(query: Query) -> dict[str, StreamLog]:
+    logs: dict[str, StreamLog] = {}
+    for stream_id, name, epoch, head in query(_STREAMS):
+        rows = [
+            (seq, json.loads(bytes(frame)), bytes(frame), kind)
+            for seq, frame, kind in query(_EVENTS.format(int(stream_id)))
+        ]
+        deleted = {
+            frame["data"]["message"] for _, frame, _, kind in rows if kind == "message_deleted"
+        }
+        logs[name] = StreamLog(name, epoch, head, {row[0]: _row(*row, deleted) for row in rows})
+        if len(rows) != len(logs[name].rows):
+            raise ValueError(f"{name}: expected each seq once, got {len(rows)} rows")
+    return logs
+
+
+def _row(seq: int, frame: dict[str, Any], stored: bytes, kind: str, deleted: set[int]) -> LogRow:
+    if frame["seq"] != seq:
+        raise ValueError(f"expected the seq of the row in its frame, got {frame['seq']} for {seq}")
+    message, ref = frame["data"].get("message"), None
+    number = message["id"] if isinstance(message, dict) else message
+    if kind == "new_message" and message["client_ref"] is not None:
+        ref = (message["author"]["id"], message["client_ref"])
+    return LogRow(seq, identity(frame), digest(stored), number in deleted, kind, ref, number)
