@@ -57,10 +57,6 @@ class CatchUp:
                 # A named top-level loop: if it ended, this socket's streams would stand still.
                 logger.exception("catching up failed stream=%s", subscription.stream.name)
                 await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_S)
-            except Exception:
-                # A named top-level loop: if it ended, this socket's streams would stand still.
-                logger.exception("catching up failed stream=%s", subscription.stream.name)
-                await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_S)
             if not subscription.go_live() and subscription.state is SubscriptionState.CATCHING_UP:
                 self._behind.append(subscription)
 

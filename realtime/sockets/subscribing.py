@@ -26,7 +26,6 @@ from realtime.sockets import acks
 from realtime.sockets.commands import Command, register_command
 
 if TYPE_CHECKING:
-    from realtime.hub.stream import HubStream
     from realtime.sockets.connection import Connection
 
 MAX_SUBSCRIPTIONS = 200
