@@ -68,7 +68,7 @@ def process_at(base: str) -> int:
     port = urlsplit(base).port
     for one in psutil.Process().children(recursive=True):
         if any(c.laddr.port == port for c in one.net_connections("tcp") if c.status == "LISTEN"):
-            return one.pid
+            return int(one.pid)
     raise SystemExit(f"expected one of our servers at {base}, got none")
 
 
@@ -277,6 +277,7 @@ def main() -> None:
             **os.environ,
             "DATA_DIR": folder,
             "DEBUG": "true",
+            "DJANGO_SETTINGS_MODULE": "pm_project.settings",
             "DATABASE_URL": options.database_url or "",
             "PYTHONUNBUFFERED": "1",
         }
