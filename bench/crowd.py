@@ -20,7 +20,7 @@ LAST_DELAY_S = 30.0
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 
 
-@dataclass
+@dataclass(eq=False)
 class Member:
     """One client: who it is, what it follows, where it stands, and what went wrong."""
 
@@ -133,6 +133,17 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._member.lost()
+
+    @property
+    def transport(self) -> Any:
+        return self._transport
+
+    def pause(self) -> None:
+        """Take nothing more from the network."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._transport.resume_reading()
 
     def close(self) -> None:
         self._transport.abort()

@@ -277,6 +277,7 @@ def main() -> None:
             **os.environ,
             "DATA_DIR": folder,
             "DEBUG": "true",
+            "DJANGO_SETTINGS_MODULE": "pm_project.settings",
             "DATABASE_URL": options.database_url or "",
             "PYTHONUNBUFFERED": "1",
         }

@@ -1,5 +1,6 @@
 """What is trimmed, what is kept, and what the row says of it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.actions.messages import send_message
+from realtime import trimmer
 from realtime.log import retention
 from realtime.log.locks import held_streams
 from realtime.log.reading import entries_after, stream_state
@@ -164,3 +166,15 @@ def test_command_says_how_much_went(
     head = grow(world, 3, old=timedelta(days=31))
     call_command("trim")
     assert capsys.readouterr().out == f"{head} rows trimmed.\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_serving_process_trims_by_itself(
+    world: World, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step through the threads of the event loop; a second one finds nothing."""
+    monkeypatch.setattr(retention, "BATCH", 4)
+    head = grow(world, 10, old=timedelta(days=31))
+    assert asyncio.run(trimmer.trim()) == head
+    assert seqs(world.stream) == []
+    assert asyncio.run(trimmer.trim()) == 0

@@ -1,8 +1,9 @@
 """Readers that stop reading: what the server does about them, and what it costs the others."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
@@ -33,9 +34,22 @@ Join = Callable[..., Client]
 def enter(stack: ExitStack, impatient: Server) -> Join:
     def connect(person: Person, *, slow: bool = False) -> Client:
         client = Client(f"{impatient.ws}/ws", authorization=person.authorization, slow=slow)
-        return stack.enter_context(client).greeted()
+        stack.enter_context(client)
+        if slow:  # its closing handshake would wait for all that it never read
+            stack.callback(lambda: _cut(client))
+        return client.greeted()
 
     return connect
+
+
+def _cut(client: Client) -> None:
+    with suppress(OSError):
+        client.socket.socket.shutdown(socket.SHUT_RDWR)
+
+
+def given_up(server: Server) -> int:
+    """How many readers it has lost its patience with."""
+    return server.text.count("abandoning")
 
 
 def post(backstage: Backstage, team: Team, count: int, body: str = "message") -> int:
@@ -52,9 +66,10 @@ def test_silent_reader_is_closed_with_4508(
     slow, quick = enter(team.viewer, slow=True), enter(team.member)
     opened = slow.ok("subscribe", stream=team.stream)
     quick.ok("subscribe", stream=team.stream)
+    before = given_up(impatient)
     last = post(backstage, team, 400, LARGE)
     quick.wait_for_seq(team.stream, last, 20.0)
-    wait_until(lambda: "abandoning" in impatient.text, "the server's patience to end", 10.0)
+    wait_until(lambda: given_up(impatient) > before, "the server's patience to end", 10.0)
     code, reason = slow.closed()
     assert (code, reason[:8]) == (4508, "took not")
     seen = slow.seqs(team.stream)
@@ -102,6 +117,22 @@ def test_reader_that_is_merely_slow_stays(
     assert_unbroken(slow.seqs(team.stream), start + 1, last)
 
 
+def test_trimmed_away_while_catching_up(enter: Join, backstage: Backstage, team: Team) -> None:
+    """What it still missed is gone: the subscription ends, the snapshot is there for it."""
+    slow = enter(team.viewer, slow=True)
+    opened = slow.ok("subscribe", stream=team.stream)
+    last = post(backstage, team, 400, LARGE)
+    backstage("trim", stream=team.stream, floor=last - 5)
+    reset = slow.wait_for("stream_reset", 20.0)
+    assert reset["reason"] == "trimmed"
+    seen = slow.seqs(team.stream)
+    assert_unbroken(seen, opened["head"] + 1, seen[-1])
+    since = {"epoch": opened["epoch"], "seq": seen[-1]}
+    again = slow.ok("subscribe", stream=team.stream, since=since)
+    assert (again["recovered"], again["reason"], again["head"]) == (False, "trimmed", last)
+    assert again["snapshot"]["messages"]
+
+
 def test_idle_reader_is_not_slow(enter: Join, team: Team) -> None:
     """Nothing waits for it, so it may take nothing as long as it likes."""
     client = enter(team.member)
@@ -117,9 +148,9 @@ def test_server_holds_little_for_silent_readers(
     for reader in readers:
         reader.ok("subscribe", stream=team.stream)
     server = psutil.Process(impatient.process.pid)
-    before = server.memory_info().rss
+    before, impatience = server.memory_info().rss, given_up(impatient)
     post(backstage, team, 400, LARGE)
-    wait_until(lambda: impatient.text.count("abandoning") >= 8, "all to be given up", 15.0)
+    wait_until(lambda: given_up(impatient) - impatience >= len(readers), "all to be given up", 15.0)
     grown = server.memory_info().rss - before
     # Queue, the transport's own buffer, one page in hand; and the ring of 1 MiB, read twice.
     assert grown < len(readers) * 3 * LAGGING_BYTES + 8 * 2**20
