@@ -89,19 +89,22 @@ class Room:
     def untold(self) -> bool:
         return any(tab.told != tab.state for tab in self.tabs.values())
 
-    def steps(self, *, renewing: bool) -> Iterator[Step]:
-        """What there is to tell, in steps of bounded size; one at least, which sweeps."""
+    def steps(self, *, renewing: bool, most: int | None = None) -> Iterator[Step]:
+        """What there is to tell, in steps of bounded size; one at least, which sweeps.
+
+        At most `most` registrations; the others stay untold.
+        """
         now = time.monotonic()
         tabs = list(self.tabs.values())
-        fresh = [tab for tab in tabs if tab.told != tab.state]
+        fresh = [tab for tab in tabs if tab.told != tab.state][:most]
         held = [tab.lease for tab in tabs if tab.told == tab.state] if renewing else []
         released, self.released = self.released, []
-        most = max(len(fresh), len(held), len(released), 1)
-        for start in range(0, most, CHUNK):
+        longest = max(len(fresh), len(held), len(released), 1)
+        for start in range(0, longest, CHUNK):
             part = slice(start, start + CHUNK)
             # Only the last step can know whether the roster is still level: the others move it.
-            last = start + CHUNK >= most
-            alone = most <= CHUNK
+            last = start + CHUNK >= longest
+            alone = longest <= CHUNK
             touch = Touch(
                 self.name,
                 self.roster.nonce if alone or not last else "",

@@ -23,7 +23,34 @@ def test_two_people_see_each_other_write(visit: Opening) -> None:
     expect(grace.row(word)).to_have_count(1)
     expect(grace.row(word)).to_have_attribute("data-state", "settled")
     expect(ada.page.get_by_text("is typing")).to_have_count(0)
-    expect(grace.row(word).get_by_text("Seen by Ada Lovelace")).to_be_visible()
+    expect(grace.row(word).get_by_text("Received by 1 · Seen by Ada Lovelace")).to_be_visible()
+
+
+def test_people_show_who_is_here(visit: Opening) -> None:
+    """Online, busy by choice, and offline some seconds after the last page was closed."""
+    ada, grace = visit("ada"), visit("grace")
+    here = ada.page.locator(".person", has_text="Grace Hopper").locator(".presence")
+    expect(here).to_have_text("online")
+    grace.page.get_by_label("I am busy").check()
+    expect(here).to_have_text("busy")
+    grace.page.get_by_label("I am busy").uncheck()
+    expect(here).to_have_text("online")
+    grace.page.close()
+    expect(here).to_have_text("offline", timeout=20_000)
+
+
+def test_older_message_says_on_demand_who_has_it(visit: Opening) -> None:
+    ada, grace = visit("ada"), visit("grace")
+    word = uuid4().hex[:8]
+    for number in range(2):
+        ada.say(f"{word} {number}")
+        expect(grace.row(f"{word} {number}")).to_have_count(1)
+    older = ada.row(f"{word} 0")
+    expect(ada.row(f"{word} 1").get_by_text("Seen by Grace Hopper")).to_be_visible()
+    older.locator(".more").focus()
+    for key in ("Enter", "ArrowDown", "ArrowDown", "Enter"):
+        ada.page.keyboard.press(key)
+    expect(older.get_by_text("Received by 1 · Seen by Grace Hopper")).to_be_visible()
 
 
 def test_only_project_is_opened_by_itself(visit: Opening) -> None:

@@ -37,8 +37,13 @@ export function fillRow(row, item, actions) {
   ];
   const content = element("div", { class: "content" }, ...parts.filter(Boolean));
   const side = grouped ? time(message, bareTime) : avatar(message.author, authorName(message));
-  row.replaceChildren(side, content, ...(item.menu ? [menuButton(item, actions)] : []));
-  if (focused) row.querySelector(".more")?.focus({ preventScroll: true });
+  // An open menu stays: a receipt that arrives must not take it from under the finger.
+  const menu = row.querySelector(".menu");
+  const kept = menu === null ? [] : [menu.previousElementSibling, menu];
+  const active = document.activeElement;
+  row.replaceChildren(side, content, ...(item.menu ? (menu ? kept : [menuButton(item, actions)]) : []));
+  if (menu !== null && row.contains(active)) active.focus({ preventScroll: true });
+  else if (focused) row.querySelector(".more")?.focus({ preventScroll: true });
 }
 
 const KINDS = { user: "Somebody", ai: "AI", system: "System" };

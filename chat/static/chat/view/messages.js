@@ -81,8 +81,8 @@ export class MessagesView {
     const { message } = item;
     openMenu(button, [
       { label: "Reply", run: () => this.#composer.reply(message) },
-      { label: "Who has seen it", run: () => this.#askReceipts(message) },
       ...(item.mayEdit ? [{ label: "Edit", run: () => this.#composer.edit(message) }] : []),
+      { label: "Who has seen it", run: () => this.#askReceipts(message) },
       ...(item.mayDelete
         ? [{ label: "Delete…", danger: true, run: () => this.#remove(message) }]
         : []),

@@ -1,0 +1,220 @@
+"""One node's presence: who asks is answered soon or told that nobody knows."""
+
+import asyncio
+import json
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from realtime import publisher
+from realtime.presence import presence as presence_module
+from realtime.presence.presence import Presence
+from realtime.presence.store import PresenceStore, Touch, Touched
+from realtime.protocol.errors import Unavailable
+from realtime.shared.store import SharedStore
+from tests.presence.conftest import Scene
+
+STREAM = "project.1"
+
+
+class FakeHub:
+    """The two things used of a hub: open streams (none) and tasks."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, Any] = {}
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+
+class Switched(PresenceStore):
+    """The real store; while `away` it answers as a dead one does. Counts the pipelines."""
+
+    away = False
+    pipelines = 0
+
+    async def touch(self, touches: Sequence[Touch], *, limit_s: float) -> list[Touched]:
+        self.pipelines += 1
+        if self.away:
+            raise Unavailable("expected the shared store to answer, got none")
+        return await super().touch(touches, limit_s=limit_s)
+
+
+class FakeConnection:
+    """What presence uses of a connection; it follows the stream from the start."""
+
+    def __init__(self, user: int, number: int = 0) -> None:
+        self.id = f"c{user}-{number}"
+        self.user_id = user
+        self.identity: Any = SimpleNamespace(name=f"P{user}")
+        self.subscriptions: dict[str, Any] = {STREAM: None}
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine must not look like a dead store."""
+    monkeypatch.setattr(presence_module, "COMMAND_LIMIT_S", 2.0)
+
+
+def node(shared: SharedStore, **times: int) -> tuple[Presence, Switched]:
+    store = Switched(shared, **times)
+    return Presence(FakeHub(), store), store  # type: ignore[arg-type]
+
+
+def ids(found: dict[str, Any] | None) -> list[int]:
+    assert found is not None
+    return [one["user"]["id"] for one in found["users"]]
+
+
+@pytest.fixture
+def signals() -> Iterator[list[dict[str, Any]]]:
+    """What the node's own hub would have been given. A fake behind the real seam."""
+    heard: list[dict[str, Any]] = []
+    publisher.attach_local_hub(
+        lambda stream, epoch, entries: None,
+        lambda stream, after, frame: heard.append(json.loads(frame)),
+    )
+    yield heard
+    publisher.detach_local_hub()
+
+
+def test_crowd_is_answered_in_a_few_rounds(play: Scene) -> None:
+    """Everybody finds at least themselves, and nobody waits for a pipeline of their own."""
+
+    async def scene(shared: SharedStore) -> None:
+        presence, store = node(shared)
+        crowd = [FakeConnection(user) for user in range(1, 301)]
+        answers = await asyncio.gather(*(presence.join(one, STREAM) for one in crowd))
+        assert all(one.user_id in ids(found) for one, found in zip(crowd, answers, strict=True))
+        assert store.pipelines <= 4
+
+    play(scene)
+
+
+def test_long_list_is_cut_and_says_so(play: Scene) -> None:
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared)
+        crowd = [FakeConnection(user) for user in range(1, 602)]
+        found = (await asyncio.gather(*(presence.join(one, STREAM) for one in crowd)))[-1]
+        assert found is not None
+        assert (len(found["users"]), found["cut"]) == (500, True)
+
+    play(scene)
+
+
+def test_differences_above_the_bound_are_only_counted(
+    play: Scene, signals: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_module, "DELIVERIES_PER_S", 20)
+
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared)
+        crowd = [FakeConnection(user) for user in range(1, 11)]
+        found = (await asyncio.gather(*(presence.join(one, STREAM) for one in crowd)))[-1]
+        assert found is not None
+        assert found["counter"] == 10
+        assert 1 <= len(signals) < 10
+
+    play(scene)
+
+
+def test_dead_store_is_nobody_known_until_it_is_back(
+    play: Scene, signals: list[dict[str, Any]]
+) -> None:
+    """What could not be told then is told by the next round, without anybody asking."""
+
+    async def scene(shared: SharedStore) -> None:
+        presence, store = node(shared)
+        store.away = True
+        one = FakeConnection(1)
+        began = time.monotonic()
+        assert await presence.join(one, STREAM) is None
+        assert time.monotonic() - began < 0.5
+        assert presence.positions([STREAM]) == {}
+        with pytest.raises(Unavailable):
+            await presence.round(renewing=True)
+        store.away = False
+        await presence.round(renewing=False)
+        assert [frame["type"] for frame in signals] == ["user_joined"]
+        counter = presence.positions([STREAM])[STREAM]["counter"]
+        assert ids(await presence.here(STREAM)) == [1]
+        assert counter == 1
+
+    play(scene)
+
+
+def test_emptied_store_has_everybody_again_after_one_round(play: Scene) -> None:
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared)
+        before = await presence.join(FakeConnection(1), STREAM)
+        await presence.join(FakeConnection(2), STREAM)
+        await shared.call(lambda redis: redis.flushall(), limit_s=1.0)
+        await presence.round(renewing=False)
+        after = await presence.here(STREAM)
+        assert ids(after) == [1, 2]
+        assert before is not None
+        assert after is not None
+        assert after["nonce"] != before["nonce"]
+
+    play(scene)
+
+
+def test_expired_leases_of_a_stalled_node_come_back(
+    play: Scene, signals: list[dict[str, Any]]
+) -> None:
+    """A node that did not renew in time finds its people gone, and registers them anew."""
+
+    async def scene(shared: SharedStore) -> None:
+        stalled, _ = node(shared, lease_ms=50)
+        other, _ = node(shared)
+        await stalled.join(FakeConnection(1), STREAM)
+        await other.join(FakeConnection(2), STREAM)
+        await asyncio.sleep(0.1)
+        await other.round(renewing=True)
+        assert ids(await other.here(STREAM)) == [2]
+        await stalled.round(renewing=True)
+        assert ids(await other.here(STREAM)) == [1, 2]
+        told = [(frame["type"], frame["data"]["user"]["id"]) for frame in signals]
+        assert told == [
+            ("user_joined", 1),
+            ("user_joined", 2),
+            ("user_left", 1),
+            ("user_joined", 1),
+        ]
+
+    play(scene)
+
+
+def test_left_stream_and_stopped_node_release_their_leases(play: Scene) -> None:
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared, linger_ms=50)
+        watcher, _ = node(shared)
+        leaver, stayer = FakeConnection(1), FakeConnection(2)
+        for one in (leaver, stayer):
+            await presence.join(one, STREAM)
+            presence.settle(one, STREAM)
+        await watcher.join(FakeConnection(3), STREAM)
+        leaver.subscriptions.clear()
+        await presence.round(renewing=False)
+        await asyncio.sleep(0.1)
+        assert ids(await watcher.here(STREAM)) == [2, 3]
+        await presence.close()
+        await asyncio.sleep(0.1)
+        assert ids(await watcher.here(STREAM)) == [3]
+        assert presence.positions([STREAM]) == {}
+
+    play(scene)
+
+
+def test_without_a_store_nobody_is_known() -> None:
+    presence = Presence(FakeHub(), None)  # type: ignore[arg-type]
+    one = FakeConnection(1)
+    assert asyncio.run(presence.join(one, STREAM)) is None
+    assert asyncio.run(presence.tell(one, STREAM, "busy")) is None
