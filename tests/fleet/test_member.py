@@ -1,10 +1,13 @@
 """A node's entry in the registry, against a real Valkey: written, corrected, expired, given up."""
 
 import time
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from realtime import __version__
 from realtime.fleet import directory, lease, member
 from realtime.fleet.lease import Order
 from realtime.fleet.records import LEASE_S, Keys, NodeState
@@ -206,3 +209,9 @@ def test_order_left_in_redis_is_carried_out_once(
         assert kicked.closes == [(CloseCode.REVOKED, "bye")]
 
     scenario(body)
+
+
+def test_nodes_tell_the_version_of_the_project() -> None:
+    """The one of pyproject.toml: a rolling restart is followed by it."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert __version__ == tomllib.loads(text)["project"]["version"]
