@@ -1,0 +1,1 @@
+"""Benches of the running product; each is a program of its own."""
