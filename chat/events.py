@@ -33,7 +33,7 @@ def message(row: Message) -> dict[str, Any]:
         "session": row.session_id,
         "kind": row.kind,
         "author": person(row.author) if row.author else None,
-        "body": row.body,
+        "body": row.body if row.deleted_at is None else "",
         "client_ref": row.client_ref,
         "reply_to": row.reply_to_id,
         "created_at": wire_time(row.created_at),
@@ -88,8 +88,9 @@ def session_saved(row: ChatSession) -> EventDraft:
 
 
 def memory_saved(row: Memory, *, created: bool) -> EventDraft:
+    """What a new one depends on can only be written, and told of, after it."""
     name = "memory_stored" if created else "memory_updated"
-    return EventDraft(name, {"memory": memory(row)})
+    return EventDraft(name, {"memory": memory(row, () if created else None)})
 
 
 def memory_deleted(row: Memory) -> EventDraft:

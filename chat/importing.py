@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import Annotated, BinaryIO
 
 from django.db import transaction
+from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from chat.models import ChatSession, Memory, Message, User
 from chat.models.memory import MemoryKind
 from chat.models.message import MessageKind
 from chat.queries.access import writing_membership
+from realtime.log.client_refs import Write
 from realtime.log.locks import lock_streams
 from realtime.log.reading import stream_state
 from realtime.log.writing import publishing_together
+from realtime.models import ClientRef
 from realtime.protocol.errors import BadRequest, NotFound, RealtimeError
 from realtime.protocol.frames import parsed_object
 from realtime.protocol.payloads.shape import TITLE_MAX_CHARS, printable
@@ -136,11 +139,13 @@ def store_reports(project_id: int, author: User | None, reports: Sequence[Report
     if session is None:
         raise NotFound(f"session: expected one in project {project_id}, got none")
     new = _unknown(project_id, reports)
+    refs = [one.client_ref(project_id) for one in new]
     said = set(
-        Message.objects.filter(
-            project_id=project_id, client_ref__in=[one.client_ref(project_id) for one in new]
-        ).values_list("client_ref", flat=True)
+        Message.objects.filter(project_id=project_id, client_ref__in=refs).values_list(
+            "client_ref", flat=True
+        )
     )
+    taken = _taken(author, refs)
     with publishing_together():
         Memory.objects.bulk_create(
             Memory(
@@ -153,20 +158,52 @@ def store_reports(project_id: int, author: User | None, reports: Sequence[Report
             for one in new
         )
         # A memory may have been deleted since, and its message kept: that one is not said again.
-        Message.objects.bulk_create(
+        messages = Message.objects.bulk_create(
             Message(
                 project_id=project_id,
                 session=session,
                 kind=MessageKind.SYSTEM,
                 author=author,
                 body=one.message_body,
-                client_ref=one.client_ref(project_id),
+                client_ref=None if ref in taken else ref,
             )
-            for one in new
-            if one.client_ref(project_id) not in said
+            for one, ref in zip(new, refs, strict=True)
+            if ref not in said
         )
+    _claim(project_id, author, messages)
     # Under the stream's lock nobody else can have moved its head.
     return Stored(len(new), len(reports) - len(new), stream_state(stream).head - head)
+
+
+def _taken(author: User | None, refs: Sequence[str]) -> set[str]:
+    """Those that the author has used for something else; those messages go without a reference."""
+    if author is None:
+        return set()
+    claimed = ClientRef.objects.filter(user_id=author.pk, ref__in=refs)
+    borne = Message.objects.filter(author=author, client_ref__in=refs)
+    found = {*claimed.values_list("ref", flat=True), *borne.values_list("client_ref", flat=True)}
+    return {ref for ref in found if ref is not None}
+
+
+def _claim(project_id: int, author: User | None, messages: Sequence[Message]) -> None:
+    """As if the author had sent them: another write with such a reference is a conflict."""
+    if author is None:
+        return
+    writes = {
+        message: Write(author.pk, message.client_ref, ("import_issues", project_id))
+        for message in messages
+        if message.client_ref is not None
+    }
+    ClientRef.objects.bulk_create(
+        ClientRef(
+            user_id=write.user_id,
+            ref=write.ref,
+            content=write.digest,
+            target=message.pk,
+            created_at=timezone.now(),
+        )
+        for message, write in writes.items()
+    )
 
 
 def _unknown(project_id: int, reports: Sequence[Report]) -> list[Report]:

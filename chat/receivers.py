@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from chat import events
 from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, Project, User
 from realtime.log.locks import create_stream
+from realtime.log.trimming import trim_all
 from realtime.log.writing import publish
 from realtime.protocol.streams import project_stream, user_stream
 from realtime.security.endings import publish_ending
@@ -66,7 +67,8 @@ def memory_deleted(instance: Memory, origin: Any = None, **_: Any) -> None:
 def dependency_changed(
     instance: MemoryDependency, origin: Any = None, raw: bool = False, **_: Any
 ) -> None:
-    if not (raw or _goes_with_project(origin)):
+    goes_with_memory = isinstance(origin, Memory) and origin.pk == instance.memory_id
+    if not (raw or goes_with_memory or _goes_with_project(origin)):
         ids = instance.memory.dependencies.values_list("depends_on_id", flat=True)
         stream = project_stream(instance.memory.project_id)
         publish(stream, events.dependency_updated(instance.memory_id, ids))
@@ -88,6 +90,12 @@ def project_deleted(instance: Project, **_: Any) -> None:
     publish(project_stream(instance.pk), events.project_deleted(instance, ends=True))
     for user_id in instance.memberships.values_list("user_id", flat=True):
         publish(user_stream(user_id), events.project_deleted(instance))
+
+
+@receiver(post_delete, sender=Project)
+def project_gone(instance: Project, **_: Any) -> None:
+    """Before the end itself is appended: deletions are published together, at their end."""
+    trim_all(project_stream(instance.pk))
 
 
 @receiver(post_save, sender=Membership)

@@ -6,6 +6,7 @@ Must not import Django: `manage.py` reads it before Django is set up.
 
 import re
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -40,6 +41,9 @@ class Environment(BaseSettings):
         ("localhost", "127.0.0.1", "[::1]"), "host names separated by commas"
     )
     host: str = _setting("127.0.0.1", "an address to listen on", min_length=1)
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = _setting(
+        ("127.0.0.1",), "addresses or networks such as 10.0.0.0/8 separated by commas"
+    )
     data_dir: Path = _setting(Path(".data"), "a folder that exists or can be made")
     database_url: str | None = _setting(
         None,
@@ -58,8 +62,8 @@ class Environment(BaseSettings):
     websocket_cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "origins such as https://app.example.org separated by commas"
     )
-    websocket_heartbeat_interval: float = _setting(25.0, "seconds from 0.1 to 300", ge=0.1, le=300)
-    websocket_connection_timeout: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
+    websocket_heartbeat_interval: float = _setting(25.0, "seconds from 1 to 300", ge=1, le=300)
+    websocket_connection_timeout: float = _setting(30.0, "seconds from 1 to 600", ge=1, le=600)
     websocket_slow_timeout: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
     websocket_max_connections: int = _setting(10_000, "a number from 1 to 1000000", ge=1, le=10**6)
     websocket_max_message_bytes: int = _setting(
@@ -74,7 +78,7 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
-    @field_validator("allowed_hosts", "websocket_cors_origins", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "websocket_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -88,6 +92,14 @@ class Environment(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(origin)
         return tuple(origin.lower() for origin in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refused here, because uvicorn would take a mistyped one for a name and say nothing."""
+        for proxy in value:
+            ip_network(proxy)  # raises ValueError
+        return value
 
     @field_validator("data_dir")
     @classmethod

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from chat import events
 from chat.models import Memory, MemoryDependency, User
 from chat.queries.access import writing_membership
 from realtime.log.locks import lock_streams
+from realtime.log.writing import publish
 from realtime.protocol.errors import BadRequest, Conflict, NotFound
 from realtime.protocol.streams import project_stream
 from realtime.retrying import retried
@@ -41,11 +44,11 @@ def update_memory(
     others = Memory.objects.filter(project_id=memory.project_id, reference=reference)
     if reference and others.exclude(pk=memory.pk).exists():
         raise Conflict(f"reference: expected a new one, got {reference!r}, which is stored already")
+    if depends_on is not None:  # first, so that `memory_updated` has them
+        _depend(memory, depends_on)
     for name, value in fields.items():
         setattr(memory, name, value)
     memory.save()
-    if depends_on is not None:
-        _depend(memory, depends_on)
     return memory
 
 
@@ -69,7 +72,7 @@ def _locked(actor: User, memory_id: int) -> Memory:
 
 
 def _depend(memory: Memory, depends_on: Iterable[int]) -> None:
-    """Make `depends_on` the whole of what the memory depends on."""
+    """Make `depends_on` the whole of what the memory depends on, and tell of it once."""
     wanted = set(depends_on)
     known = set(
         Memory.objects.filter(project_id=memory.project_id, pk__in=wanted)
@@ -80,8 +83,15 @@ def _depend(memory: Memory, depends_on: Iterable[int]) -> None:
         raise BadRequest(
             f"depends_on: expected other memories of the project, got {sorted(wanted - known)[:5]}"
         )
-    present = {row.depends_on_id: row for row in memory.dependencies.all()}
-    for gone in present.keys() - wanted:
-        present[gone].delete()
-    for new in sorted(wanted - present.keys()):
-        MemoryDependency(memory=memory, depends_on_id=new).save()
+    # The rows by a plain queryset, in silence: the one event has the whole list, where each row's
+    # own would repeat it.
+    rows: QuerySet[MemoryDependency] = QuerySet(MemoryDependency).filter(memory=memory)
+    present = set(rows.values_list("depends_on_id", flat=True))
+    if present == wanted:
+        return
+    rows.filter(depends_on_id__in=present - wanted)._raw_delete(rows.db)  # noqa: SLF001
+    rows.bulk_create(
+        MemoryDependency(memory=memory, depends_on_id=key) for key in sorted(wanted - present)
+    )
+    draft = events.dependency_updated(memory.pk, wanted)
+    publish(project_stream(memory.project_id), draft)

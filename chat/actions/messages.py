@@ -46,10 +46,9 @@ def _again(write: Write | None) -> Sent | None:
     return Sent(message, earlier.seq, created=False)
 
 
-def _by_reference(write: Write | None, project_id: int) -> Sent | None:
-    """The message of a reference that retention has forgotten: the row itself still bears it.
-
-    Raises Conflict where it is another project's.
+def _by_reference(write: Write | None, project_id: int, body: str) -> Sent | None:
+    """The message that bears the reference though no write is remembered for it: an import, a
+    shell or a bulk write made it. Raises Conflict where it is another one.
     """
     if write is None:
         return None
@@ -57,10 +56,14 @@ def _by_reference(write: Write | None, project_id: int) -> Sent | None:
     message = made.filter(author_id=write.user_id, client_ref=write.ref).first()
     if message is None:
         return None
-    if message.project_id != project_id:
-        raise Conflict("client_ref: expected a new reference, got one of another project")
-    remember_write(write, message.pk, None)
-    return Sent(message, None, created=False)
+    untouched = message.edited_at is None and message.deleted_at is None
+    if message.project_id != project_id or (untouched and message.body != body):
+        raise Conflict(
+            f"client_ref: expected a new reference, got {write.ref!r}, another message's"
+        )
+    seq = _newest_seq(message)
+    remember_write(write, message.pk, seq)
+    return Sent(message, seq, created=False)
 
 
 def _done(write: Write | None, message: Message, *, created: bool) -> Sent:
@@ -105,7 +108,7 @@ def send_message(
     lock_streams(project_stream(project_id))
     writing_membership(author, project_id)
     write = _write(author, client_ref, "send_message", project_id, body, reply_to)
-    if (again := _again(write) or _by_reference(write, project_id)) is not None:
+    if (again := _again(write) or _by_reference(write, project_id, body)) is not None:
         return again
     replied = Message.objects.filter(pk=reply_to or 0, project_id=project_id)
     if reply_to is not None and not replied.exists():

@@ -41,6 +41,7 @@ def update_project(
 @transaction.atomic
 def delete_project(actor: User, project_id: int) -> None:
     """Owners only; everything of the project goes. Raises NotFound, Forbidden."""
+    lock_streams(project_stream(project_id))
     owning_membership(actor, project_id)
     Project.objects.get(pk=project_id).delete()
 

@@ -1,5 +1,6 @@
 """What clients may write, and what they may ask lists for."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
@@ -13,6 +14,18 @@ from realtime.protocol.payloads.shape import Body, ClientRef, Title, printable
 LONG_TEXT_MAX_CHARS = 16_000
 MAX_DEPENDENCIES = 100
 
+
+def _in_utc(moment: datetime) -> datetime:
+    """Refuse what lies beyond the calendar once its offset is taken off."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(
+            f"expected a moment of the years 1 to 9999 in UTC, got {moment.isoformat()}"
+        ) from error
+
+
+AwareMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 LongText = Annotated[
     str, StringConstraints(max_length=LONG_TEXT_MAX_CHARS), AfterValidator(printable)
 ]
@@ -77,7 +90,7 @@ class MemoryInput(Input):
     pinned: Pinned = False
     reference: Reference | None = None
     depends_on: Dependencies = []
-    expires_at: AwareDatetime | None = None
+    expires_at: AwareMoment | None = None
 
 
 class MemoryPatch(Input):
@@ -88,7 +101,7 @@ class MemoryPatch(Input):
     pinned: Pinned = False
     reference: Reference | None = None
     depends_on: Dependencies = []
-    expires_at: AwareDatetime | None = None
+    expires_at: AwareMoment | None = None
 
 
 class MessageQuery(PageQuery):
@@ -97,8 +110,8 @@ class MessageQuery(PageQuery):
     author: QueryRowId | None = None
     kind: Literal["user", "ai", "system"] | None = None
     session: QueryRowId | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: AwareMoment | None = None
+    until: AwareMoment | None = None
     q: Substring | None = None
 
 

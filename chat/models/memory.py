@@ -19,6 +19,9 @@ class MemoryKind(models.TextChoices):
 class Memory(LoggedModel):
     """`importance` is from 0 to 1; `reference` names where it came from, once per project."""
 
+    anchors = ("project_id",)
+    announced_with = ("dependencies",)
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memories")
     kind = models.CharField(max_length=10, choices=MemoryKind.choices, default=MemoryKind.NOTE)
     title = models.CharField(max_length=200)
@@ -47,7 +50,14 @@ class Memory(LoggedModel):
 
 
 class MemoryDependency(LoggedModel):
-    """`memory` rests on `depends_on`, of the same project."""
+    """`memory` rests on `depends_on`, of the same project.
+
+    An event of a memory's dependencies has all of them.
+    """
+
+    anchors = ("memory_id",)
+    announced_with = ("memory",)
+    tells_whole_of = "memory_id"
 
     memory = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="dependencies")
     depends_on = models.ForeignKey(Memory, on_delete=models.CASCADE, related_name="dependents")

@@ -1,15 +1,19 @@
 """What people and the AI say."""
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 
 from chat.models.project import Project
-from realtime.log.logged import LoggedModel
+from realtime.log.logged import LoggedModel, LoggedQuerySet
 from realtime.protocol.streams import project_stream
 
 
 class ChatSession(LoggedModel):
     """A conversation within a project; each project has one from the start."""
+
+    anchors = ("project_id",)
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     title = models.CharField(max_length=200)
@@ -32,11 +36,25 @@ class MessageKind(models.TextChoices):
     SYSTEM = "system"
 
 
+class MessageQuerySet(LoggedQuerySet["Message"]):
+    """Marking messages as deleted takes their texts, in bulk as one by one."""
+
+    def update(self, **kwargs: Any) -> int:
+        if kwargs.get("deleted_at") is not None:
+            kwargs["body"] = ""
+        return super().update(**kwargs)
+
+
 class Message(LoggedModel):
     """One message. A deleted one keeps its row, so that replies keep their place, and no text.
 
     `client_ref` is the author's own reference: the same one again is the same message.
     """
+
+    anchors = ("project_id",)
+    announced_with = ("author",)
+
+    objects: ClassVar[Any] = MessageQuerySet.as_manager()
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="messages")
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
@@ -59,12 +77,24 @@ class Message(LoggedModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["author", "client_ref"], name="message_client_ref")
+            models.UniqueConstraint(fields=["author", "client_ref"], name="message_client_ref"),
+            # Whoever writes, in SQL too: a text that was taken away is nowhere.
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None) | models.Q(body=""),
+                name="message_deleted_has_no_text",
+            ),
         ]
         indexes = [models.Index(fields=["project", "id"], name="message_project_id")]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.deleted_at is not None:
+            self.body = ""
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "body"}
+        super().save(*args, **kwargs)
 
     def stream_names(self) -> list[str]:
         return [project_stream(self.project_id)]

@@ -1,11 +1,13 @@
 """Projects and memberships."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
 
-from realtime.log.logged import LoggedModel
+from realtime.log.locks import lock_streams
+from realtime.log.logged import LoggedModel, LoggedQuerySet, SilentWrite
 from realtime.models.stream import Stream
 from realtime.protocol.streams import project_stream, user_stream
 
@@ -16,8 +18,26 @@ class Role(models.TextChoices):
     VIEWER = "viewer"
 
 
+class ProjectQuerySet(LoggedQuerySet["Project"]):
+    """Projects are made one by one, because each is made with its owner and a conversation."""
+
+    def bulk_create(self, objs: Iterable["Project"], *args: Any, **kwargs: Any) -> list["Project"]:
+        raise SilentWrite(
+            "bulk_create: expected projects to be saved one by one, because each gets its owner "
+            "and its first conversation; got many at once"
+        )
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            # Its own stream first: under this lock the members cannot change any more.
+            lock_streams(*(project_stream(key) for key in self.values_list("pk", flat=True)))
+            return super().delete()
+
+
 class Project(LoggedModel):
     """A room of people, messages and memories; its events stand in `project.<id>`."""
+
+    objects: ClassVar[Any] = ProjectQuerySet.as_manager()
 
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, default="")
@@ -41,12 +61,19 @@ class Project(LoggedModel):
                 self.memberships.create(user=self.created_by, role=Role.OWNER)
                 self.sessions.create(title="General")
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            lock_streams(*self.stream_names())  # before the members are read
+            return super().delete(*args, **kwargs)
+
     def stream_names(self) -> list[str]:
-        people = [user_stream(self.created_by_id)]
-        if not self.pk:  # not stored yet, so it has no stream of its own
-            return people
-        people += [user_stream(key) for key in self.memberships.values_list("user_id", flat=True)]
-        return [project_stream(self.pk), *people]
+        """Its own; while it is not stored it has none, and its creator is told that it is made."""
+        return [project_stream(self.pk) if self.pk else user_stream(self.created_by_id)]
+
+    def ending_stream_names(self) -> list[str]:
+        """Each member is told of the end. The caller holds the project's own stream."""
+        people = self.memberships.order_by("user_id").values_list("user_id", flat=True)
+        return [*self.stream_names(), *map(user_stream, people)]
 
 
 class HeadWhenAdded(models.BigIntegerField):  # type: ignore[type-arg]
@@ -73,6 +100,9 @@ class Membership(LoggedModel):
 
     Addressed to the person is what has a seq above `joined_seq`.
     """
+
+    anchors = ("project_id", "user_id")
+    announced_with = ("user",)
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(

@@ -19,12 +19,15 @@ from realtime.api.problems import answer, problem_of
 from realtime.api.schema import query_parameters
 from realtime.api.views import ApiView
 from realtime.database import in_database
-from realtime.protocol.errors import BadRequest, Unauthorized
+from realtime.protocol.errors import BadRequest, Unauthorized, Unavailable
 from realtime.protocol.positions import Position
 from realtime.security.identity import Identity, identity_of_header, identity_of_session
 
 MAX_EVENTS = 500
 MAX_WAIT_S = 30.0
+MAX_LONG_POLLS = 2_000  # of one process; each holds a connection and maybe an open stream
+
+_waiting = 0
 
 
 def _position(text: str) -> str:
@@ -73,6 +76,23 @@ def _read(request: HttpRequest, stream: str, query: EventsQuery) -> LogPage:
     return log_page(_identity(request).user, stream, since, query.limit)
 
 
+async def _wait(stream: str, seq: int, timeout_s: float) -> bool:
+    """Raises Unavailable when as many wait already as this process may hold."""
+    global _waiting
+    if _waiting >= MAX_LONG_POLLS:
+        raise Unavailable(
+            f"expected at most {MAX_LONG_POLLS} long polls, got one more", retry_after_ms=5000
+        )
+    # The hub exists only in a serving process; management commands import URLs without it.
+    from realtime.hub.waiting import wait_beyond
+
+    _waiting += 1
+    try:
+        return await wait_beyond(stream, seq, timeout_s)
+    finally:
+        _waiting -= 1
+
+
 async def _page(request: HttpRequest, stream: str) -> LogPage:
     """Raises what `problem_of` tells."""
     if request.method not in {"GET", "HEAD"}:
@@ -83,13 +103,11 @@ async def _page(request: HttpRequest, stream: str) -> LogPage:
         )
     query = validated_input(EventsQuery, request.GET.dict())
     page = await in_database(_read, request, stream, query)
-    if query.wait and page.waits and page.since is not None:
-        # The hub exists only in a serving process; management commands import URLs without it.
-        from realtime.hub.waiting import wait_beyond
-
-        if await wait_beyond(stream, page.since.seq, query.wait):
-            # Rights may have ended meanwhile: credential, membership and head are read again.
-            page = await in_database(_read, request, stream, query)
+    if not query.wait or not page.waits or page.since is None:
+        return page
+    if await _wait(stream, page.since.seq, query.wait):
+        # Rights may have ended meanwhile: credential, membership and head are read again.
+        page = await in_database(_read, request, stream, query)
     return page
 
 

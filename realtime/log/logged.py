@@ -5,7 +5,7 @@ streams of the row first. Without it Django sends `post_save` after the row's ow
 and event would be two transactions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from django.db import models, transaction
@@ -43,8 +43,10 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
         return cast("list[Row]", list(fresh.select_for_update().order_by("pk")))
 
     def _announce(self, rows: Iterable[Row], *, created: bool) -> None:
+        whole = self.model.tells_whole_of
+        news = list({getattr(row, whole): row for row in rows}.values()) if whole else rows
         with publishing_together():
-            for row in rows:
+            for row in news:
                 post_save.send(
                     sender=self.model,
                     instance=row,
@@ -54,13 +56,19 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
                     using=self.db,
                 )
 
+    def _announce_stored(self, keys: Collection[Any]) -> None:
+        """The rows as they are now, read with what their events show of other rows."""
+        plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
+        stored = plain.filter(pk__in=keys).order_by("pk")
+        self._announce(stored.prefetch_related(*self.model.announced_with), created=False)
+
     def update(self, **kwargs: Any) -> int:
+        self.model.refuse_anchors(kwargs)
         with transaction.atomic():
-            rows = self._locked()
-            keys = [row.pk for row in rows]
+            keys = [row.pk for row in self._locked()]
             plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
             count = plain.filter(pk__in=keys).update(**kwargs)
-            self._announce(plain.filter(pk__in=keys).order_by("pk"), created=False)
+            self._announce_stored(keys)
         return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -94,14 +102,14 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
     def bulk_update(
         self, objs: Iterable[Row], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
-        rows = list(objs)
+        rows, names = list(objs), list(fields)
+        self.model.refuse_anchors(names)
         with transaction.atomic():
             lock_streams(*{name for row in rows for name in row.stream_names()})
+            self.model.refuse_moved(rows)
             plain: models.QuerySet[Row] = models.QuerySet(self.model, using=self.db)
-            count = plain.bulk_update(rows, fields, batch_size)
-            self._announce(
-                plain.filter(pk__in=[row.pk for row in rows]).order_by("pk"), created=False
-            )
+            count = plain.bulk_update(rows, names, batch_size)
+            self._announce_stored([row.pk for row in rows])
         return count
 
     def _raw_delete(self, using: str | None) -> Any:
@@ -109,13 +117,34 @@ class LoggedQuerySet(models.QuerySet[Row], Generic[Row]):
         raise SilentWrite(f"{self.model.__name__}: expected delete(), got a raw delete")
 
 
+def _moved(model: type[models.Model], anchors: Iterable[str]) -> str:
+    return (
+        f"{model.__name__}: expected {', '.join(sorted(anchors))} to stay, because a row that "
+        "moves is lost to the readers of one stream and to those of the other; delete it and "
+        "make another"
+    )
+
+
 class LoggedModel(models.Model):
-    """Give `stream_names`; connect receivers that publish; everything else follows."""
+    """Give `stream_names`; connect receivers that publish; everything else follows.
+
+    anchors: columns that choose the row's streams, e.g. "project_id". They never change: the row
+    would be missing in its new stream and left behind in the old one, for every client.
+    announced_with: relations that the row's event shows, read once for all rows of a bulk write
+    tells_whole_of: a column; the event of one row tells of all rows that have the same value, so a
+    bulk write announces one of them
+    """
+
+    anchors: ClassVar[tuple[str, ...]] = ()
+    announced_with: ClassVar[tuple[str, ...]] = ()
+    tells_whole_of: ClassVar[str | None] = None
 
     objects: ClassVar[Any] = LoggedQuerySet.as_manager()
 
     class Meta:
         abstract = True
+        # Or `project.messages.add(row)` would write through Django's own manager, silently.
+        base_manager_name = "objects"
 
     def stream_names(self) -> Sequence[str]:
         """The streams that a change of this row appears in, as far as they exist already."""
@@ -125,9 +154,30 @@ class LoggedModel(models.Model):
         """The streams that deleting this row, and what goes down with it, appears in."""
         return self.stream_names()
 
+    @classmethod
+    def refuse_anchors(cls, written: Iterable[str]) -> None:
+        """Raises SilentWrite where an anchor is among the fields of a bulk write."""
+        fields = {anchor: cls._meta.get_field(anchor).name for anchor in cls.anchors}
+        if moved := {*fields, *fields.values()}.intersection(written):
+            raise SilentWrite(_moved(cls, moved))
+
+    @classmethod
+    def refuse_moved(cls, rows: Iterable["LoggedModel"]) -> None:
+        """Raises SilentWrite where a row's anchors are not those that are stored."""
+        if not cls.anchors:
+            return
+        mine = {row.pk: tuple(getattr(row, anchor) for anchor in cls.anchors) for row in rows}
+        stored = cls._base_manager.filter(pk__in=mine).values_list("pk", *cls.anchors)
+        for key, *anchors in stored:
+            if mine[key] != tuple(anchors):
+                raise SilentWrite(_moved(cls, cls.anchors))
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         with transaction.atomic():
             lock_streams(*self.stream_names())
+            # Also of a row that was not read: its key may be that of a stored one.
+            if self.pk is not None:
+                self.refuse_moved([self])
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:

@@ -65,7 +65,9 @@ def _checked(stream: str, draft: EventDraft) -> _Checked | None:
     kind = StreamName.parse(stream).kind
     declared = declared_type(draft.type, kind, Durability.EVENT)
     data = declared.encodable(draft.data)
-    return _Checked(draft, declared, data) if family_enabled(declared.family) else None
+    # What takes text away is told whatever is switched off: caches must drop it too.
+    wanted = family_enabled(declared.family) or draft.redacts is not None
+    return _Checked(draft, declared, data) if wanted else None
 
 
 def publish(stream: str, event: EventDraft) -> Position | None:
@@ -79,7 +81,6 @@ def publish(stream: str, event: EventDraft) -> Position | None:
     require_transaction()
     checked = _checked(stream, event)
     if checked is None:
-        _blank_without_event(stream, event)
         return None
     gathering = _gathering()
     if gathering is not None:
@@ -91,19 +92,8 @@ def publish(stream: str, event: EventDraft) -> Position | None:
 def publish_many(stream: str, events: Sequence[EventDraft]) -> Position | None:
     """As `publish` for many events of one stream, with one UPDATE and one INSERT."""
     require_transaction()
-    checked: list[_Checked] = []
-    for event in events:
-        if (found := _checked(stream, event)) is not None:
-            checked.append(found)
-        else:
-            _blank_without_event(stream, event)
+    checked = [found for event in events if (found := _checked(stream, event)) is not None]
     return _append(stream, checked) if checked else None
-
-
-def _blank_without_event(stream: str, event: EventDraft) -> None:
-    """A deleted text goes from the log even where nobody wants to be told of it."""
-    if event.redacts:
-        blank_subject(event.redacts, 0, ())
 
 
 @contextmanager

@@ -6,6 +6,7 @@ backend, a rotated secret) goes the way that Django takes for one. Synchronous.
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -31,8 +32,9 @@ from realtime.security.identity import (
     session_credential,
     session_store,
 )
+from realtime.security.sessions import valid_key
 
-_PLAIN_STORE = "django.contrib.sessions.backends.db"
+_PLAIN_STORE = "realtime.security.sessions"
 _PLAIN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -125,7 +127,8 @@ def _by_session(keys: Sequence[str]) -> _Found:
 def _plain_sessions(keys: Sequence[str]) -> dict[str, Identity]:
     """Those sessions about which there is nothing to decide but yes; as `get_user` checks them."""
     store: Any = session_store(None)
-    rows = store.model.objects.filter(pk__in=keys, expire_date__gt=timezone.now())
+    possible = [key for key in keys if valid_key(key)]
+    rows = store.model.objects.filter(pk__in=possible, expire_date__gt=timezone.now())
     contents = {row.pk: (store.decode(row.session_data), row.expire_date) for row in rows}
     model: Any = get_user_model()
     wanted = {content.get(SESSION_KEY) for content, _ in contents.values()} - {None}
@@ -134,7 +137,8 @@ def _plain_sessions(keys: Sequence[str]) -> dict[str, Identity]:
     for key, (content, ends) in contents.items():
         user = users.get(str(content.get(SESSION_KEY)))
         if user is not None and user.is_active and _signed_in(content, user):
-            found[key] = Identity(user, session_credential(key), ends)
+            again = partial(identity_of_session, key)
+            found[key] = Identity(user, session_credential(key), ends, again)
     return found
 
 

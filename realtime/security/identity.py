@@ -6,16 +6,23 @@ the key of a signed-in session, given out by `POST /api/sessions/`.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+)
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from realtime.database import snapshot
 from realtime.log.reading import stream_state
@@ -27,11 +34,15 @@ from realtime.protocol.streams import user_stream
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A signed-in user and the credential that says so; `credential` appears in `Event.ends`."""
+    """A signed-in user and the credential that says so; `credential` appears in `Event.ends`.
+
+    `again` reads the same credential afresh, as whoever presented it could.
+    """
 
     user: Any
     credential: str
     expires_at: datetime | None
+    again: Callable[[], "Identity"] = field(repr=False, compare=False)
 
     @property
     def user_id(self) -> int:
@@ -53,13 +64,31 @@ def session_store(session_key: str | None) -> SessionBase:
 
 
 def identity_of_session(session_key: str) -> Identity:
-    """Raises Unauthorized when nobody is signed in by that session."""
-    request = HttpRequest()
-    request.session = session_store(session_key)
-    user = get_user(request)
-    if not user.is_authenticated or request.session.session_key is None:
+    """Raises Unauthorized when nobody is signed in by that session.
+
+    Only reads, for it runs inside a snapshot: `django.contrib.auth.get_user` would flush a session
+    that a changed password has outdated.
+    """
+    session = session_store(session_key)
+    user = get_user_model()._default_manager.filter(pk=session.get(SESSION_KEY)).first()  # noqa: SLF001
+    if user is None or not user.is_active or not _hash_fits(session, user):
         raise Unauthorized("expected a signed-in session, got one that is unknown or has ended")
-    return Identity(user, session_credential(session_key), session_end(request.session))
+    return Identity(
+        user,
+        session_credential(session_key),
+        session_end(session),
+        partial(identity_of_session, session_key),
+    )
+
+
+def _hash_fits(session: SessionBase, user: Any) -> bool:
+    """Whether the session was signed in with the present password, under the present secret or
+    one of the former ones that the settings still accept."""
+    known = session.get(HASH_SESSION_KEY, "")
+    return session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS and any(
+        constant_time_compare(known, fitting)
+        for fitting in (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    )
 
 
 def session_end(session: SessionBase) -> datetime:
@@ -82,7 +111,12 @@ def identity_by(key: ApiKey | None) -> Identity:
     """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
         raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
-    return Identity(key.user, key.credential, key.expires_at)
+    return Identity(key.user, key.credential, key.expires_at, partial(_identity_of_row, key.pk))
+
+
+def _identity_of_row(key_id: int) -> Identity:
+    """Raises Unauthorized."""
+    return identity_by(ApiKey.objects.select_related("user").filter(pk=key_id).first())
 
 
 def identity_of_header(authorization: str) -> Identity:
@@ -109,6 +143,13 @@ class Authenticated:
 
     identity: Identity
     at: int
+
+
+def authenticated_again(identity: Identity) -> Authenticated:
+    """The identity and the position as they are now. Raises Unauthorized, NotFound."""
+    with snapshot():
+        fresh = identity.again()
+        return Authenticated(fresh, stream_state(user_stream(fresh.user_id)).head)
 
 
 def authenticated_by(read: Callable[[str], Identity], credential: str) -> Authenticated:

@@ -1,15 +1,23 @@
 """Every socket follows its own user's stream, unseen, for the end of its credentials."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from realtime.database import in_database
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
 from realtime.protocol.codes import CloseCode
+from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
 from realtime.protocol.streams import user_stream
+from realtime.security.identity import authenticated_again
 
 if TYPE_CHECKING:
+    from realtime.hub.stream import HubStream
     from realtime.sockets.connection import Connection
+
+VERIFY_WITHIN_S = 2.0
 
 
 class AccountWatch:
@@ -20,6 +28,7 @@ class AccountWatch:
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._subscription: Subscription | None = None
+        self._verifying: asyncio.Task[None] | None = None
 
     @property
     def user_id(self) -> int:
@@ -34,16 +43,20 @@ class AccountWatch:
 
         Raises NotFound, Unavailable.
         """
-        stream = await self._connection.hub.open(user_stream(self.user_id))
-        self._subscription = Subscription(
-            stream, self, cursor=authorized_at, authorized_at=authorized_at, target=authorized_at
-        )
+        self._follow(await self._connection.hub.open(user_stream(self.user_id)), authorized_at)
+
+    def _follow(self, stream: "HubStream", seq: int) -> None:
+        """Look for endings above `seq`."""
+        self._subscription = Subscription(stream, self, cursor=seq, authorized_at=seq, target=seq)
         self._subscription.start()
 
     def stop(self) -> None:
         if self._subscription is not None:
             self._subscription.end()
             self._subscription = None
+        if self._verifying is not None:
+            self._verifying.cancel()
+            self._verifying = None
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """The person's own subscription writes them, if there is one."""
@@ -55,5 +68,19 @@ class AccountWatch:
         self._connection.close(CloseCode.REVOKED, "credentials ended")
 
     def reset(self, subscription: Subscription, reason: str) -> None:
-        """The log lost its tail, and an ending may have been in it: the client comes again."""
-        self._connection.close(CloseCode.SERVER_RESTART, f"log reset ({reason})")
+        """The log lost its tail, maybe with an ending in it: watch on from where it stands now, and
+        read the credential again."""
+        self._follow(subscription.stream, subscription.stream.last)
+        self._verifying = asyncio.get_running_loop().create_task(self._verify())
+
+    async def _verify(self) -> None:
+        """With jitter, because every socket of every node comes here at the same time."""
+        while True:
+            await asyncio.sleep(random.uniform(0, VERIFY_WITHIN_S))
+            try:
+                await in_database(authenticated_again, self._connection.identity)
+            except Unavailable:
+                continue
+            except (Unauthorized, NotFound):
+                self._connection.close(CloseCode.REVOKED, "credentials ended")
+            return

@@ -148,7 +148,7 @@ class Connection:
                 f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
                 retry_after_ms=1000,
             )
-            self.writer.reply_nowait(error_frame(command_id, full))
+            self._refuse(error_frame(command_id, full))
             return
         self._commands.append(command)
         if self._running is None or self._running.done():
@@ -157,13 +157,22 @@ class Connection:
     def refuse_malformed(self, error: BadRequest) -> None:
         """There is no id to reply to, so the reply carries null; many in a row end the socket."""
         self._malformed += 1
-        self.writer.reply_nowait(error_frame(None, error))
+        self._refuse(error_frame(None, error))
         if self._malformed >= MALFORMED_LIMIT:
             self.close(CloseCode.BAD_REQUEST, "too many malformed frames")
 
+    def _refuse(self, frame: bytes) -> None:
+        """A refusal is made as fast as a peer can send: one that does not read them is closed."""
+        if self.writer.writable:
+            self.writer.reply_nowait(frame)
+        else:
+            self.close(CloseCode.RATE_LIMITED, '{"retry_after_ms":5000}')
+
     async def _run_commands(self) -> None:
-        while self._commands and not self.writer.closed:
+        while self._commands:
             await self.writer.drained()
+            if self.writer.closed:
+                return  # the rights that the command was sent with may have ended
             command = self._commands.popleft()
             self.writer.reply_nowait(await self._answer(command))
             self._run_after_reply()

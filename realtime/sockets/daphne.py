@@ -1,12 +1,13 @@
 """Daphne's WebSockets, held to the protocol document.
 
 As it comes, Daphne refuses to close with 1009 or 1012 (autobahn allows applications 1000 and
-3000-4999 only), drops close reasons and with them `retry_after_ms`, answers a violation by cutting
-the connection, buffers a message of any length before anyone can refuse it, and takes everything
-that is sent to a slow client into memory at once.
+3000-4999 only), drops close reasons and with them `retry_after_ms`, cuts the connection at a
+violation or a missing pong, pings at times of its own, buffers a message of any length before
+anyone can refuse it, and takes everything that is sent to a slow client into memory at once.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from daphne.server import Server
@@ -14,6 +15,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from realtime.conf import options
 from realtime.protocol.codes import CloseCode
+from realtime.sockets.liveness import pings_within
 
 MAX_REASON_BYTES = 123  # RFC 6455, section 5.5
 
@@ -28,6 +30,9 @@ class ContractProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.failByDrop = False
         self._writable = asyncio.Event()
         self._writable.set()
+        pings = pings_within(options().websocket_connection_timeout)
+        self.autoPingInterval = pings.interval_s
+        self.autoPingTimeout = pings.timeout_s
         return super().onConnect(request)
 
     def onOpen(self) -> None:  # noqa: N802
@@ -53,6 +58,16 @@ class ContractProtocol(WebSocketProtocol):  # type: ignore[misc]
     async def writable(self) -> None:
         """Wait until the transport has room, or is gone."""
         await self._writable.wait()
+
+    def onAutoPingTimeout(self) -> None:  # noqa: N802
+        """As uvicorn closes it: whoever still reads sees why."""
+        self.autoPingTimeoutCall = None
+        self._fail_connection(CloseCode.KEEPALIVE_TIMEOUT, "keepalive ping timeout")
+
+    def check_timeouts(self) -> None:
+        """Without Daphne's own pings, whose timers would run beside autobahn's."""
+        self.last_ping = time.time()
+        super().check_timeouts()
 
     def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
         """The announced length is refused before a byte of it is kept."""

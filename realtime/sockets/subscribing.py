@@ -101,13 +101,16 @@ def not_recovered(state: StreamState, since: Position | None) -> str | None:
 
 
 def cut(state: dict[str, Any]) -> dict[str, Any]:
-    """At most 512 KiB: the older half of the longest list goes until it fits, and `cut` says so."""
-    while len(to_json(state)) > MAX_SNAPSHOT_BYTES:
-        lists = [(len(value), name) for name, value in state.items() if isinstance(value, list)]
-        length, name = max(lists, default=(0, ""))
-        if not length:
+    """At most 512 KiB: the older half of the largest list goes until it fits, and `cut` says so."""
+    sizes = {name: len(to_json(value)) for name, value in state.items()}
+    while sum(sizes.values()) > MAX_SNAPSHOT_BYTES:
+        lists = [name for name, value in state.items() if isinstance(value, list) and value]
+        if not lists:
             break
-        state = {**state, name: state[name][(length + 1) // 2 :], "cut": True}
+        name = max(lists, key=sizes.__getitem__)
+        kept = state[name][(len(state[name]) + 1) // 2 :]
+        state = {**state, name: kept, "cut": True}
+        sizes[name] = len(to_json(kept))
     return state
 
 

@@ -68,6 +68,7 @@ class AsgiWriter:
         if not self.closed:
             self.closed = True
             self._close = (code, reason)
+            self._release()
             self._start()
 
     def stalled_s(self, now: float) -> float:
@@ -132,9 +133,8 @@ class AsgiWriter:
         self._bytes -= size
         if not self._queue:
             self._bytes = self._allowance = 0
-        if self._drained is not None and self._bytes <= RESUME_BYTES:
-            self._drained.set()
-            self._drained = None
+        if self._bytes <= RESUME_BYTES:
+            self._release()
 
     def _give_up(self) -> None:
         self.closed = True
@@ -143,6 +143,10 @@ class AsgiWriter:
     def _drop_queue(self) -> None:
         self._queue.clear()
         self._bytes = 0
+        self._release()
+
+    def _release(self) -> None:
+        """Let go on whoever waits for the queue to drain."""
         if self._drained is not None:
             self._drained.set()
             self._drained = None

@@ -112,3 +112,19 @@ def test_list_costs_the_same_at_any_size(
             store_memory(team.owner, team.project.pk, title=str(n), depends_on=[first.pk])
         with django_assert_num_queries(4):
             assert len(member.get(f"{team.path}memories/").json()["results"]) == size
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_expiry_beyond_the_calendar_is_refused(team: Team, member: ApiClient, moment: str) -> None:
+    """Bug: it was stored, or not, with a 500 either way."""
+    path = f"{team.path}memories/"
+    given = {"title": "x", "expires_at": moment}
+    body = assert_problem(member.post(path, given), 400, "bad_request")
+    assert body["detail"].startswith("expires_at: expected a moment of the years 1 to 9999")
+    assert not Memory.objects.exists()
+    row = member.post(path, {"title": "x"}).json()
+    changed = member.patch(f"{path}{row['id']}/", {"expires_at": moment})
+    assert_problem(changed, 400, "bad_request")
+    last = member.patch(f"{path}{row['id']}/", {"expires_at": "9999-12-31T23:59:59Z"}).json()
+    assert last["expires_at"] == "9999-12-31T23:59:59.000Z"
+    assert member.get(f"{path}{row['id']}/").json() == last

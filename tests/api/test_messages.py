@@ -132,3 +132,36 @@ def test_list_costs_the_same_at_any_size(
         send(team, size - Message.objects.count())
         with django_assert_num_queries(3):
             assert len(member.get(f"{team.path}messages/").json()["results"]) == size
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"], ids=["first", "last"]
+)
+def test_moments_beyond_the_calendar_are_refused(
+    team: Team, member: ApiClient, name: str, moment: str
+) -> None:
+    """Bug: with the offset taken off they are in no year that Python knows: a 500."""
+    path = f"{team.path}messages/"
+    body = assert_problem(member.get(path, **{name: moment}), 400, "bad_request")
+    assert body["detail"].startswith(f"{name}: expected a moment of the years 1 to 9999")
+    assert ", got " in body["detail"]
+
+
+def test_moments_at_the_edge_of_the_calendar_are_fine(team: Team, member: ApiClient) -> None:
+    """The first and the last that there are."""
+    send(team, 1)
+    path = f"{team.path}messages/"
+    first, last = "0001-01-01T14:00:00+14:00", "9999-12-31T09:59:59-14:00"
+    assert len(member.get(path, since=first, until=last).json()["results"]) == 1
+
+
+def test_text_of_a_deleted_message_is_not_found(team: Team, member: ApiClient) -> None:
+    """Bug: a message marked as deleted by an update kept its text, for `q` and for readers."""
+    [key] = send(team, 1)
+    Message.objects.filter(pk=key).update(deleted_at="2026-01-01T00:00:00Z")
+    path = f"{team.path}messages/"
+    assert member.get(path, q="message").json()["results"] == []
+    [row] = member.get(path).json()["results"]
+    assert (row["body"], row["deleted"]) == ("", True)
+    assert member.get(f"{path}{key}/").json() == row

@@ -1,6 +1,10 @@
 // The documented fakes of the client's tests: a clock that is turned by hand, a WebSocket whose
 // server is the test itself, and a browser window. Nothing here waits.
+import { webcrypto } from "node:crypto";
+
 import { RealtimeClient } from "../../realtime/static/realtime/client.js";
+
+globalThis.crypto ??= webcrypto; // of browsers and of Node 20: Node 18 keeps it in a module
 
 /** Time stands still until advance(ms); timers fire in the order of their due times. */
 export class FakeClock {

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,16 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from tests.client.node import TIMEOUT_S, needs_node, node_command, run_unit_tests
+
 HERE = Path(__file__).parent
-NODE = shutil.which("node")
-TIMEOUT_S = 60
 
-pytestmark = pytest.mark.skipif(
-    NODE is None, reason="node is not installed: apt-get install nodejs"
-)
-
-
-def node_command(*arguments: str) -> list[str]:
-    """The command line of Node; the skip mark above guarantees that there is one."""
-    assert NODE is not None
-    return [NODE, *arguments]
+pytestmark = needs_node
 
 
 def test_unit_tests_in_node() -> None:
-    """Every `*.test.mjs` passes; the files are named because Node 20 and 22 read folders apart."""
-    files = sorted(str(path) for path in HERE.glob("*.test.mjs"))
-    assert files
-    done = subprocess.run(
-        node_command("--test", *files),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    """Every `*.test.mjs` passes."""
+    run_unit_tests(HERE.glob("*.test.mjs"))
 
 
 def test_package_can_be_imported_by_its_name() -> None:

@@ -1,59 +1,19 @@
 """`manage.py import_issues`: in order, once, whatever is wrong with the file or the process."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterable
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from websockets.sync.client import connect
 
 from chat.actions.projects import create_project, set_member
 from chat.importing import LINE_MAX_BYTES, TEXT_MAX_CHARS
 from chat.models import Memory, Message, Project, User
 from realtime.models import Event
-from tests.commands.conftest import ROOT, Manage, manage_environment
-from tests.embedded.waiting import wait_for
-
-SAMPLE = Path(__file__).with_name("issues.jsonl")
-
-
-def report(number: int, **changes: Any) -> dict[str, Any]:
-    return {
-        "id": f"some/where#{number}",
-        "title": f"Problem {number}",
-        "text": f"It fails in way {number}.",
-        "repo": "some/where",
-        **changes,
-    }
-
-
-def written(path: Path, lines: Iterable[Any]) -> Path:
-    """A file of the reports; texts and bytes go in as they are."""
-    with path.open("wb") as file:
-        for line in lines:
-            text = json.dumps(line) if isinstance(line, dict) else line
-            file.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
-            file.write(b"\n")
-    return path
-
-
-def run(path: Path, project: Project, *arguments: str) -> tuple[int, str, str]:
-    """Exit status, standard output, and what is said on standard error."""
-    output, errors = StringIO(), StringIO()
-    arguments = ("--project", str(project.pk), *arguments)
-    try:
-        call_command("import_issues", str(path), *arguments, stdout=output, stderr=errors)
-    except SystemExit as end:
-        return int(str(end.code)), output.getvalue(), errors.getvalue()
-    return 0, output.getvalue(), errors.getvalue()
+from tests.commands.reports import SAMPLE, report, run, written
 
 
 @pytest.fixture
@@ -250,77 +210,3 @@ def test_author_must_be_allowed_to_write(project: Project) -> None:
     with pytest.raises(CommandError, match="expected the role owner or member, got viewer"):
         run(SAMPLE, project, "--author", "vera")
     assert not Memory.objects.exists()
-
-
-def test_killed_import_is_finished_by_the_next(manage: Manage, tmp_path: Path) -> None:
-    """kill -9 while it waits for more input: whole batches are in, the rest follows, none twice."""
-    assert manage("demo", "--json").returncode == 0
-    fifo = tmp_path / "reports"
-    os.mkfifo(fifo)
-    running = subprocess.Popen(
-        [sys.executable, "manage.py", "import_issues", str(fifo), "--project=1", "--batch-size=4"],
-        cwd=ROOT,
-        env=manage_environment(tmp_path),
-        stderr=subprocess.DEVNULL,
-    )
-    lines = [json.dumps(report(n)) + "\n" for n in range(10)]
-    try:
-        with fifo.open("w") as file:
-            file.writelines(lines[:6])
-            # Small lines wait in the reader's buffer until it is full; blank ones fill it.
-            file.write("\n" * 65_536)
-            file.flush()
-            wait_for(lambda: _stored(tmp_path) == 4, timeout_s=20, what="the first batch")
-            running.kill()
-            running.wait(10)
-    finally:
-        running.kill()
-        running.wait(10)
-    assert _stored(tmp_path) == 4
-    whole = tmp_path / "whole.jsonl"
-    whole.write_text("".join(lines))
-    ended = manage("import_issues", str(whole), "--project", "1")
-    assert ended.returncode == 0, ended.stderr
-    assert "imported 6 issues (12 events)" in ended.stdout
-    assert "4 already there" in ended.stdout
-    assert _stored(tmp_path) == 10
-
-
-def _stored(data_dir: Path) -> int:
-    """Imported memories, as a reader beside the project sees them."""
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(data_dir / "db.sqlite3", timeout=5)) as database:
-        row = database.execute("SELECT count(*) FROM chat_memory WHERE kind = 'issue'").fetchone()
-    return int(row[0])
-
-
-def test_connected_client_sees_the_import_live(manage: Manage, tmp_path: Path) -> None:
-    """Another process commits; the reader of a real server gets every event, in order, once."""
-    key = json.loads(manage("demo", "--json").stdout)["users"][1]["api_key"]
-    server = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", "0"],
-        cwd=ROOT,
-        env=manage_environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().split()[2].replace("http", "ws", 1)
-        headers = {"Authorization": f"Api-Key {key}"}
-        path = f"{address}/ws/projects/1"
-        with connect(path, additional_headers=headers, proxy=None) as client:
-            frames = iter(lambda: json.loads(client.recv(timeout=10)), None)
-            head = next(frame for frame in frames if frame.get("reply") == 0)["data"]["head"]
-            ended = manage("import_issues", str(SAMPLE), "--project", "1")
-            events = list(islice((frame for frame in frames if "seq" in frame), 6))
-    finally:
-        server.terminate()
-        server.wait(20)
-    assert ended.returncode == 0
-    assert "hints did not get through" not in ended.stderr
-    assert [event["seq"] for event in events] == list(range(head + 1, head + 7))
-    assert {event["type"] for event in events} == {"memory_stored", "new_message"}

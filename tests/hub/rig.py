@@ -159,8 +159,13 @@ class Tab:
             except AssertionError as error:  # the writer takes any error for a peer that is gone
                 self._rig.hub.failures.append(error)
 
+        def again() -> Identity:
+            raise AssertionError("expected no epoch to end a credential here")
+
         self._number = number
-        return Connection(Authenticated(Identity(user, "key.1", None), 0), self._rig.hub, send)
+        return Connection(
+            Authenticated(Identity(user, "key.1", None, again), 0), self._rig.hub, send
+        )
 
     # What it does
 

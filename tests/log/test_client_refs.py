@@ -100,3 +100,21 @@ def test_same_reference_at_once_in_two_streams_makes_one_message(world: World) -
         conflicts = [one for one in results if isinstance(one, Conflict)]
         assert len(conflicts) == 1, results
         assert Message.objects.filter(client_ref=f"r{number}").count() == 1
+
+
+def test_message_made_elsewhere_bears_its_reference(world: World) -> None:
+    """Bug: a message of an import, a shell or a bulk write held the reference without the row of
+    the write: sending with it met the unique constraint, an IntegrityError."""
+    Message.objects.bulk_create([world.message("hello", client_ref="r")])
+    other = create_project(world.ada, name="Other")
+    row, before = Message.objects.get(), head(world.stream)
+    with pytest.raises(Conflict, match="client_ref"):
+        send_message(world.ada, world.project.pk, body="other", client_ref="r")
+    with pytest.raises(Conflict, match="client_ref"):
+        send_message(world.ada, other.pk, body="hello", client_ref="r")
+    for _ in range(2):
+        sent = send_message(world.ada, world.project.pk, body="hello", client_ref="r")
+        assert (sent.message.pk, sent.seq, sent.created) == (row.pk, before, False)
+    assert head(world.stream) == before
+    send_message(world.bob, world.project.pk, body="other", client_ref="r")
+    assert Message.objects.count() == 2

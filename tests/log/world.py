@@ -48,13 +48,14 @@ def head(stream: str) -> int:
 
 
 def frames(stream: str, after: int = 0) -> list[dict[str, Any]]:
-    """The stored frames, decoded, each with the seq of its row; unbroken up to the head."""
+    """The stored frames, decoded, each with the seq of its row; unbroken from floor to head."""
     rows = list(Event.objects.filter(stream__name=stream).order_by("seq"))
-    assert [row.seq for row in rows] == list(range(1, head(stream) + 1))
+    floor = Stream.objects.get(name=stream).floor
+    assert [row.seq for row in rows] == list(range(floor + 1, head(stream) + 1))
     decoded = [json.loads(bytes(row.frame)) for row in rows]
     assert [frame["seq"] for frame in decoded] == [row.seq for row in rows]
     assert all(frame["stream"] == stream for frame in decoded)
-    return decoded[after:]
+    return [frame for frame in decoded if frame["seq"] > after]
 
 
 def types(stream: str, after: int = 0) -> list[str]:

@@ -5,10 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pm_project import environment
 from pm_project.environment import ROOT, Environment, EnvironmentInvalid, read_environment
 
 EXAMPLE = ROOT / ".env.example"
@@ -82,10 +82,13 @@ WRONG = [
     ("WEBSOCKET_PORT", "65536"),
     ("WEBSOCKET_CORS_ORIGINS", "app.example.org"),
     ("WEBSOCKET_CORS_ORIGINS", "https://app.example.org/path"),
-    ("WEBSOCKET_HEARTBEAT_INTERVAL", "0"),
+    ("TRUSTED_PROXIES", "proxy.example.org"),
+    ("TRUSTED_PROXIES", "*"),
+    ("TRUSTED_PROXIES", "127.0.0.1,10.0.0.1/8"),
+    ("WEBSOCKET_HEARTBEAT_INTERVAL", "0.9"),
     ("WEBSOCKET_HEARTBEAT_INTERVAL", "301"),
     ("WEBSOCKET_HEARTBEAT_INTERVAL", "nan"),
-    ("WEBSOCKET_CONNECTION_TIMEOUT", "-1"),
+    ("WEBSOCKET_CONNECTION_TIMEOUT", "0.9"),
     ("WEBSOCKET_CONNECTION_TIMEOUT", "inf"),
     ("WEBSOCKET_SLOW_TIMEOUT", "0"),
     ("WEBSOCKET_MAX_CONNECTIONS", "0"),
@@ -174,18 +177,27 @@ def test_lists_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found == ("https://app.example.org", "http://localhost:3000")
 
 
-def test_relative_data_folder_is_the_projects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_data_folder_is_the_projects(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Not the folder that a command happened to be started in."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
     monkeypatch.setenv("DATA_DIR", "elsewhere")
-    assert read_environment().data_dir == ROOT / "elsewhere"
+    assert read_environment().data_dir == tmp_path / "elsewhere"
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_proxies_may_be_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both versions of IP."""
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,::1")
+    assert read_environment().trusted_proxies == ("10.0.0.0/8", "192.0.2.7", "::1")
 
 
 def manage_check(data_dir: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment: dict[str, Any] = {**os.environ, "DATA_DIR": str(data_dir), **variables}
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, "DATA_DIR": str(data_dir), **variables},
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,18 +1,21 @@
-"""Settings that only show in bytes: the port, the largest frame, the silence that is suffered."""
+"""Settings that only show in bytes or in time: port, frame size, heartbeat, suffered silence."""
 
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import httpx
 import pytest
 
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
-from tests.nodes.server import Server, running
+from tests.nodes.server import DAPHNE, Server, running
 from tests.sockets.conftest import Person
 
 SERVE = ("manage.py", "serve")
+HEARTBEAT_S, TIMEOUT_S = 2, 2
 
 
 def free_port() -> int:
@@ -22,33 +25,37 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def steered(installation: Installation) -> Iterator[tuple[Server, int]]:
-    """A server whose port, frame size and patience come from the environment."""
-    port = free_port()
-    server = Server(
-        installation,
-        SERVE,
-        WEBSOCKET_PORT=str(port),
-        WEBSOCKET_MAX_MESSAGE_BYTES="2048",
-        WEBSOCKET_HEARTBEAT_INTERVAL="0.2",
-        WEBSOCKET_CONNECTION_TIMEOUT="0.5",
-    )
-    with running(server):
-        yield server, port
+def port() -> int:
+    return free_port()
 
 
-def test_port_is_the_one_of_the_environment(steered: tuple[Server, int]) -> None:
-    """WEBSOCKET_PORT: HTTP and sockets answer there."""
-    _, port = steered
+@pytest.fixture(scope="module")
+def both(installation: Installation, port: int) -> Iterator[dict[str, Server]]:
+    """Servers whose port, frame size and patience come from the environment."""
+    variables = {
+        "WEBSOCKET_PORT": str(port),
+        "WEBSOCKET_MAX_MESSAGE_BYTES": "2048",
+        "WEBSOCKET_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
+        "WEBSOCKET_CONNECTION_TIMEOUT": str(TIMEOUT_S),
+    }
+    commands = (SERVE, DAPHNE)
+    with running(*(Server(installation, command, **variables) for command in commands)) as found:
+        yield {server.name: server for server in found}
+
+
+@pytest.fixture(params=["uvicorn", "daphne"])
+def steered(request: pytest.FixtureRequest, both: dict[str, Server]) -> Server:
+    return both[request.param]
+
+
+def test_port_is_the_one_of_the_environment(both: dict[str, Server], port: int) -> None:
+    """WEBSOCKET_PORT: HTTP and sockets answer there. Daphne has an option of its own."""
     assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=10).status_code == 200
 
 
-def test_larger_frame_than_allowed_closes(
-    steered: tuple[Server, int], person: Callable[..., Person]
-) -> None:
+def test_larger_frame_than_allowed_closes(steered: Server, person: Callable[..., Person]) -> None:
     """WEBSOCKET_MAX_MESSAGE_BYTES: at the limit a frame is read, above it 1009."""
-    server, _ = steered
-    with Client(server.ws + "/ws", authorization=person().authorization) as client:
+    with Client(steered.ws + "/ws", authorization=person().authorization) as client:
         client.greeted()
         frame = '{"id":1,"cmd":"ping","padding":""}'
         client.send(frame.replace('""', f'"{"x" * (2048 - len(frame))}"'))
@@ -57,17 +64,37 @@ def test_larger_frame_than_allowed_closes(
         assert client.closed()[0] == 1009
 
 
-def test_peer_that_answers_no_ping_is_closed(
-    steered: tuple[Server, int], person: Callable[..., Person]
+def test_heartbeats_keep_their_interval_and_pings_keep_the_socket(
+    steered: Server, person: Callable[..., Person]
 ) -> None:
-    """WEBSOCKET_CONNECTION_TIMEOUT: a half-open connection ends with 1011, not never."""
-    _, port = steered
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+    """WEBSOCKET_HEARTBEAT_INTERVAL, give or take the second between two sweeps; a client that
+    answers pings and sends nothing itself outlives WEBSOCKET_CONNECTION_TIMEOUT."""
+    with Client(steered.ws + "/ws", authorization=person().authorization) as client:
+        assert client.receive()["data"]["heartbeat_s"] == HEARTBEAT_S
+        while len(client.heartbeats) < 3:
+            client.receive(timeout_s=HEARTBEAT_S + 2)
+        first, *_, third = (datetime.fromisoformat(beat["ts"]) for beat in client.heartbeats)
+        apart_s = (third - first).total_seconds()
+        assert 2 * HEARTBEAT_S - 1.5 < apart_s < 2 * HEARTBEAT_S + 1.5
+        assert apart_s > TIMEOUT_S
+        client.ok("ping")
+
+
+def test_peer_that_answers_no_ping_is_closed(
+    steered: Server, person: Callable[..., Person]
+) -> None:
+    """WEBSOCKET_CONNECTION_TIMEOUT: a half-open connection ends with 1011 after just so long.
+
+    Bug: it was the time from the ping on, so 55 s for the 30 s that were asked for; and Daphne
+    kept intervals of its own and cut the connection.
+    """
+    place = httpx.URL(steered.http)
+    with socket.create_connection((place.host, place.port or 80), timeout=2 * TIMEOUT_S) as peer:
         peer.sendall(
             "\r\n".join(
                 [
                     "GET /ws HTTP/1.1",
-                    f"Host: 127.0.0.1:{port}",
+                    f"Host: 127.0.0.1:{place.port}",
                     "Connection: Upgrade",
                     "Upgrade: websocket",
                     "Sec-WebSocket-Version: 13",
@@ -78,10 +105,14 @@ def test_peer_that_answers_no_ping_is_closed(
                 ]
             ).encode()
         )
+        heard_at = time.monotonic()
         received = b""
-        while data := peer.recv(65_536):
+        while b"\x03\xf3" not in received and (data := peer.recv(65_536)):  # 1011
             received += data
+        silent_s = time.monotonic() - heard_at
     assert received.startswith(b"HTTP/1.1 101 ")
-    assert b"\x89\x04" in received  # a ping was sent, and this peer never answers
+    assert b"\x89\x04" in received or b"\x89\x0c" in received  # a ping; this peer never answers
     closing = received[received.rindex(b"\x88") :]
     assert struct.unpack("!H", closing[2:4])[0] == 1011
+    # Daphne's timers come up to 0.2 s early, twice.
+    assert TIMEOUT_S - 0.5 < silent_s < TIMEOUT_S + 1.5

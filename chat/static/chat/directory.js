@@ -58,5 +58,5 @@ function without(entries, key) {
 /** By name, as people look for them. */
 export function orderedProjects(state) {
   const compare = new Intl.Collator(undefined, { sensitivity: "base", numeric: true }).compare;
-  return state.projects.toSorted((a, b) => compare(a.name, b.name) || a.id - b.id);
+  return [...state.projects].sort((a, b) => compare(a.name, b.name) || a.id - b.id);
 }

@@ -18,12 +18,17 @@ const versionOf = (row) => row.updated_at ?? row.edited_at ?? "";
 
 export const indexById = (rows, id) => rows.findIndex((row) => row.id === id);
 
+// By slices: `with` and `toSpliced` need browsers of 2023 and Node 20.
+
+/** `rows` with the one at `at` replaced. */
+export const replaced = (rows, at, row) => [...rows.slice(0, at), row, ...rows.slice(at + 1)];
+
 /** `rows` with `row` put in its place; `merge(held, row)` decides when the id is held already. */
 export function withRow(rows, row, merge) {
   const at = indexById(rows, row.id);
-  if (at >= 0) return rows.with(at, merge(rows[at], row));
+  if (at >= 0) return replaced(rows, at, merge(rows[at], row));
   const after = rows.findLastIndex((other) => other.id < row.id);
-  return rows.toSpliced(after + 1, 0, row);
+  return [...rows.slice(0, after + 1), row, ...rows.slice(after + 1)];
 }
 
 export const withoutRow = (rows, id) => rows.filter((row) => row.id !== id);

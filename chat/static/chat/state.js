@@ -1,6 +1,6 @@
 // The state of one room: a pure function of what the server said and what this person did. No DOM,
 // no clock, no network, so that it runs and is tested anywhere.
-import { fresher, indexById, withoutRow, withRow } from "./rows.js";
+import { fresher, indexById, replaced, withoutRow, withRow } from "./rows.js";
 
 /** How long a typist is shown without being heard of again. */
 export const TYPING_MS = 6_000;
@@ -78,7 +78,7 @@ const ACTIONS = {
   sending: (state, { type: _, ...entry }) => {
     const row = { ...entry, state: "sending", error: "" };
     const at = state.pending.findIndex((other) => other.client_ref === entry.client_ref);
-    const pending = at >= 0 ? state.pending.with(at, row) : [...state.pending, row];
+    const pending = at >= 0 ? replaced(state.pending, at, row) : [...state.pending, row];
     return { ...state, pending };
   },
   sent: (state, { message, seq }) => {
@@ -168,7 +168,7 @@ const EVENTS = {
   project_updated: (state, { project }) => ({ ...state, project }),
   project_joined: (state, { member }) => {
     const at = state.people.findIndex((other) => other.user.id === member.user.id);
-    const people = at >= 0 ? state.people.with(at, member) : [...state.people, member];
+    const people = at >= 0 ? replaced(state.people, at, member) : [...state.people, member];
     const role = member.user.id === state.me ? member.role : state.role;
     return { ...state, people, role };
   },
@@ -240,7 +240,7 @@ export const mayDelete = (state, message) =>
 
 /** Pinned first, then the newest. */
 export function orderedMemories(state) {
-  return state.memories.toSorted((a, b) => b.pinned - a.pinned || b.id - a.id);
+  return [...state.memories].sort((a, b) => b.pinned - a.pinned || b.id - a.id);
 }
 
 /** Names of those who type now, in the order in which they began. */

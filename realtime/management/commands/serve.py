@@ -15,6 +15,7 @@ from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
 from realtime.server.server import Plan
 from realtime.server.supervisor import run
+from realtime.sockets.liveness import pings_within
 
 _MAX_WORKERS = 128
 # Requests in flight and long polls get this long once the sockets are drained.
@@ -106,6 +107,7 @@ def _refuse_open_debug(host: str) -> None:
 
 def _config(workers: int) -> Config:
     environment = settings.PM
+    pings = pings_within(environment.websocket_connection_timeout)
     return Config(
         "pm_project.asgi:application",
         workers=workers,
@@ -115,9 +117,11 @@ def _config(workers: int) -> Config:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         # The liveness check of plain ASGI sockets; above the size the protocol answers 1009.
-        ws_ping_interval=environment.websocket_heartbeat_interval,
-        ws_ping_timeout=environment.websocket_connection_timeout,
+        ws_ping_interval=pings.interval_s,
+        ws_ping_timeout=pings.timeout_s,
         ws_max_size=environment.websocket_max_message_bytes,
+        # Whose word for the client's address and for HTTPS counts.
+        forwarded_allow_ips=list(environment.trusted_proxies),
         lifespan="on",
         timeout_graceful_shutdown=_REQUESTS_TIMEOUT_S,
         # Django's LOGGING is in force; uvicorn adds only its warnings to it.

@@ -1,0 +1,64 @@
+"""Credentials, epochs and peers that are not what they were."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.nodes.backstage import Backstage
+from tests.nodes.client import Client
+from tests.nodes.installation import Installation
+from tests.nodes.server import Server, wait_until
+from tests.sockets.conftest import Join, Person, Team
+
+PASSWORD = "a long enough password"
+
+
+def test_session_of_before_a_password_change_is_refused(
+    node: Server, backstage: Backstage, person: Callable[..., Person], stack: ExitStack
+) -> None:
+    """Bug: it was thrown away inside a reading transaction, which failed on PostgreSQL."""
+    ada = person(password=PASSWORD)
+    answer = node.request(
+        "POST", "/api/sessions/", json={"username": ada.username, "password": PASSWORD}
+    )
+    token = answer.json()["token"]
+    backstage("change_password", user=ada.id)
+    client = stack.enter_context(Client(node.ws + "/ws", authorization=f"Bearer {token}"))
+    assert client.closed()[0] == 4401
+
+
+def test_new_epoch_leaves_sockets_open_and_watched(
+    node: Server, join: Join, backstage: Backstage, installation: Installation, team: Team
+) -> None:
+    """Regression: every socket of every node was closed at once, without a delay. Now streams are
+    reset, and the end of the credentials is still noticed."""
+    client = join(team.member)
+    client.ok("subscribe", stream=team.stream)
+    installation.manage("new_epoch")
+    assert client.wait_for("stream_reset", 10)["reason"] == "epoch"
+    epoch = client.ok("subscribe", stream=team.stream)["epoch"]
+    backstage("post", project=team.project, author=team.owner.id, count=1)
+    assert client.wait_for("new_message")["stream"] == team.stream
+    again = client.ok("subscribe", stream=team.stream, since={"epoch": epoch, "seq": 0})
+    assert again["recovered"]
+    backstage("change_password", user=team.member.id)
+    assert client.closed(10)[0] == 4409
+
+
+def flood(client: Client) -> None:
+    for _ in range(1_000_000):
+        client.send('{"id":1,"cmd":"ping"}')
+
+
+def test_flood_of_a_peer_that_reads_nothing_is_ended(nodes: dict[str, Server], team: Team) -> None:
+    """Regression: refusals were queued as fast as they were provoked, without a bound."""
+    server = nodes["uvicorn"]
+    url, authorization = server.ws + "/ws", team.member.authorization
+    with Client(url, authorization=authorization, slow=True) as client:
+        client.greeted()
+        with pytest.raises(ConnectionClosed) as ended:
+            flood(client)
+        assert ended.value.rcvd is None or ended.value.rcvd.code == 4529
+    wait_until(lambda: "code=4529" in server.text, "the end of the flood in the log")
