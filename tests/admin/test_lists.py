@@ -10,13 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.actions.memories import store_memory
 from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
-from chat.models import ReadCursor, User
+from chat.models import ReadCursor, ReadNotice, User
 from realtime.incidents import open_incident
-from realtime.models import ApiKey
+from realtime.models import ApiKey, DeliveredRange, Stream
 
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
@@ -34,6 +35,9 @@ def fill(operator: User, number: int) -> None:
     first = store_memory(person, row.pk, title="first")
     store_memory(person, row.pk, title="second", depends_on=[first.pk])
     ReadCursor.objects.create(project=row, user=person, seq=1)
+    ReadNotice.objects.create(project=row, told_at=timezone.now())
+    stream = Stream.objects.get(name=f"project.{row.pk}")
+    DeliveredRange.objects.create(stream=stream, user=person, lo=1, hi=2)
     ApiKey.issue(person.pk, "key")
     open_incident(f"part-{number}", "node", code="away", text="a part is away")
 
