@@ -65,6 +65,8 @@ async def prove(
             ledger.closing.set()
             timed("the faults are over")
             await _acknowledged(writing, outcome)
+            # Reconnects have brought everybody up to date; this one the nodes must find themselves.
+            await injections.die_before_sending(0, random.Random(seed))
             outcome.settled_s = await _level(place, clients, outcome)
             timed("the clients are level" if not outcome.notes else "compared as it is")
         finally:
