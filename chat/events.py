@@ -3,14 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chat.models import ChatSession, Membership, Memory, Message, Project, User
+from chat.models import ChatSession, Membership, Memory, Message, Project
 from realtime.log.entries import EVERYONE, EventDraft
+from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
 from realtime.protocol.streams import user_stream
-
-
-def person(user: User) -> dict[str, Any]:
-    return {"id": user.pk, "name": user.display_name}
 
 
 def project(row: Project) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat import events
 from chat.models import User
 from realtime.log.signalling import register_listener, signal, signal_here
+from realtime.people import person
 from realtime.protocol.streams import project_stream
 from realtime.sockets.sweep import register_sweep
 
@@ -66,7 +66,7 @@ def stop(project_id: int, user: User) -> None:
 
 
 def _tell(project_id: int, typist: _Typist, name: str) -> None:
-    data = {"user": events.person(typist.user)}
+    data = {"user": person(typist.user)}
     signal(project_stream(project_id), name, data, after=typist.after)
 
 

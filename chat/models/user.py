@@ -8,6 +8,7 @@ from django.db import models, transaction
 
 from realtime.log.locks import create_stream, lock_streams
 from realtime.log.logged import LoggedModel, LoggedQuerySet
+from realtime.people import display_name
 from realtime.protocol.streams import project_stream, user_stream
 from realtime.security.endings import publish_ending
 
@@ -50,7 +51,7 @@ class User(LoggedModel, AbstractUser):
 
     @property
     def display_name(self) -> str:
-        return self.get_full_name() or self.username
+        return display_name(self)
 
     def stream_names(self) -> list[str]:
         return [user_stream(self.pk)] if self.pk else []

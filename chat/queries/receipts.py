@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chat import events
 from chat.models import Membership, Message, ReadCursor
 from realtime.database import snapshot
 from realtime.models import DeliveredRange, Event, Stream
+from realtime.people import person
 from realtime.protocol.streams import project_stream
 
 
@@ -53,4 +53,4 @@ def _addressed(row: Membership, message: Message, first: int, last: int) -> bool
 
 def _listed(people: list[Membership], ids: set[int]) -> list[dict[str, Any]]:
     rows = sorted((row for row in people if row.user_id in ids), key=lambda row: row.user_id)
-    return [{"user": events.person(row.user)} for row in rows]
+    return [{"user": person(row.user)} for row in rows]

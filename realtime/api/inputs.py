@@ -12,14 +12,14 @@ from rest_framework.request import Request
 
 from realtime.protocol.errors import BadRequest, RealtimeError, TooLarge
 from realtime.protocol.frames import parsed_object
+from realtime.protocol.payloads.shape import MAX_ID, Id
 from realtime.protocol.validation import as_error
 
 MAX_REQUEST_BYTES = 262_144  # the longest message, every character escaped, fits
-MAX_ROW_ID = 2**63 - 1
 
 # A larger number would fit no row and is an OverflowError in SQLite's driver.
-RowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID, strict=True)]
-QueryRowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID)]
+RowId = Id
+QueryRowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class Input(BaseModel):

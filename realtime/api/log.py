@@ -8,7 +8,8 @@ from pydantic_core import to_json
 from realtime import registry
 from realtime.database import snapshot
 from realtime.log.entries import Entry
-from realtime.log.reading import StreamState, entries_after, stream_state
+from realtime.log.opening import UNREADABLE, cut, read_opening
+from realtime.log.reading import StreamState, entries_after
 from realtime.protocol.errors import BadRequest, NotFound
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamName
@@ -47,36 +48,20 @@ def log_page(user: Any, stream: str, since: Position | None, limit: int) -> LogP
 
     Raises NotFound, with one text for a stream that may not be read and one that does not exist.
     """
-    unknown = NotFound("expected a stream that you may read, got none by that name")
     try:
         name = StreamName.parse(stream)
     except BadRequest as error:
-        raise unknown from error
+        raise NotFound(UNREADABLE) from error
     with snapshot():
-        if not registry.may_read(user, name):
-            raise unknown
-        try:
-            state = stream_state(stream)
-        except NotFound as error:
-            raise unknown from error
+        opening = read_opening(user, name, since, want_snapshot=False)
+        state = opening.state
         if since is None:
             return LogPage(state, None)
-        if since.epoch != state.epoch or since.seq > state.head:
-            return _reset(user, name, state, since, "epoch")
-        if since.seq < state.floor:
-            return _reset(user, name, state, since, "trimmed")
+        if opening.reason is not None:
+            return LogPage(state, since, [], opening.reason, opening.snapshot)
         entries = entries_after(state.id, since.seq, limit=limit)
         # A page begins at the cursor + 1, or something is missing that `floor` does not tell of.
         if entries and entries[0].seq != since.seq + 1:
-            return _reset(user, name, state, since, "trimmed")
+            present = cut(registry.snapshot_of(user, name))
+            return LogPage(state, since, [], "trimmed", present)
         return LogPage(state, since, entries)
-
-
-def _reset(
-    user: Any,
-    name: StreamName,
-    state: StreamState,
-    since: Position,
-    reason: Literal["epoch", "trimmed"],
-) -> LogPage:
-    return LogPage(state, since, [], reason, registry.snapshot_of(user, name))

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from realtime.api.inputs import Input, received
 from realtime.api.views import ApiView
+from realtime.people import person
 from realtime.protocol.errors import BadRequest, Unauthorized
 from realtime.protocol.payloads.shape import Moment, Person, printable, wire_time
 from realtime.security.identity import Identity, session_store, sign_in
@@ -45,10 +46,6 @@ class Me(BaseModel):
     is_staff: bool
 
 
-def _person(user: Any) -> dict[str, Any]:
-    return {"id": user.pk, "name": user.get_full_name() or user.get_username()}
-
-
 class SessionsView(ApiView):
     """A session of a program: POST opens one with a password, DELETE ends the one used."""
 
@@ -77,7 +74,7 @@ class SessionsView(ApiView):
         if user is None:
             raise Unauthorized("expected the name and password of an active account, got others")
         token, expires_at = sign_in(user, SESSION_AGE_S)
-        opened = {"token": token, "expires_at": wire_time(expires_at), "user": _person(user)}
+        opened = {"token": token, "expires_at": wire_time(expires_at), "user": person(user)}
         return Response(opened, status=201, headers={"Cache-Control": "no-store"})
 
     @extend_schema(operation_id="sign_out", request=None, responses={204: None})
@@ -109,5 +106,5 @@ class MeView(ApiView):
         """Your own account."""
         user: Any = request.user
         return Response(
-            {**_person(user), "username": user.get_username(), "is_staff": user.is_staff}
+            {**person(user), "username": user.get_username(), "is_staff": user.is_staff}
         )

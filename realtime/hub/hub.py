@@ -40,6 +40,7 @@ class Hub:
         self.watch = LayerWatch(self.layer, self._probe, self.relay, self.check_all)
         self.unknown_messages = 0
         self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {PROBE: self._probe.on_message}
+        self._rechecking: set[str] = set()
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
@@ -136,8 +137,11 @@ class Hub:
 
     def arrive(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
         stream = self.streams.get(name)
-        if stream is not None and not stream.arrive(epoch, entries):
-            self.spawn(self._check([stream]))
+        if stream is None or stream.arrive(epoch, entries) or name in self._rechecking:
+            return
+        self._rechecking.add(name)  # one look at the row, however many hints of another epoch come
+        checking = self.spawn(self._check([stream]))
+        checking.add_done_callback(lambda _: self._rechecking.discard(name))
 
     def signal(self, name: str, after: int, frame: bytes) -> None:
         stream = self.streams.get(name)

@@ -7,12 +7,14 @@ before the head was read, means that the log lost its tail.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from realtime.hub.fan_out import FanOut, Spawn
 from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
+from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
@@ -23,10 +25,7 @@ if TYPE_CHECKING:
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
 LEVEL_WAIT_S = 2.0
-SLICE = 500
 MAX_WAITING_SIGNALS = 64
-
-Spawn = Callable[..., "asyncio.Task[None]"]
 
 
 class Noted(NamedTuple):
@@ -47,7 +46,7 @@ class HubStream:
         self.floor = 0  # the highest trimmed seq, as last seen
         self.ring = Ring()
         self.readers = Readers()
-        self.subscriptions: set[Subscription] = set()
+        self._fan_out = FanOut(self.ring, spawn)
         self.left_at: float | None = time.monotonic()  # since when nobody follows it
         self.healed = 0  # events that no hint brought in time
         self.announced = 0  # the highest seq that a hint, or this process itself, spoke of
@@ -55,15 +54,17 @@ class HubStream:
         self._spawn = spawn
         self._pending: dict[int, Entry] = {}
         self._known = 0  # the highest seq heard of
-        self._fanned = 0  # the highest seq handed to every subscription
-        self._fanning = False
         self._healing: asyncio.Task[None] | None = None
         self._redactions = 0
         self._blanked = 0
         self._resets = 0
         self._early: list[tuple[str, Sequence[Entry]]] = []  # came while the stream was opened
         self._waiting_signals = 0
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters = Waiters()
+
+    @property
+    def subscriptions(self) -> "set[Subscription]":
+        return self._fan_out.subscriptions
 
     # Opening and resetting
 
@@ -78,8 +79,8 @@ class HubStream:
     def _adopt(self, opening: Opening, redactions: int) -> None:
         state = opening.state
         self.id, self.epoch, self.floor = state.id, state.epoch, state.floor
-        self.last = self._fanned = state.head
-        self._known = self.announced = state.head
+        self.last = self._known = self.announced = state.head
+        self._fan_out.skip_to(state.head)
         self.readers = Readers(opening.readers)
         self.ring.clear()
         self.ring.extend(opening.entries)
@@ -111,10 +112,11 @@ class HubStream:
         self.ring.clear()
         self.readers.forget()
         self.epoch = state.epoch
-        self.last = self._fanned = self._known = self.announced = state.head
+        self.last = self._known = self.announced = state.head
+        self._fan_out.skip_to(state.head)
         for subscription in list(self.subscriptions):
             subscription.reset("epoch")
-        self._wake_waiters(everyone=True)
+        self._waiters.wake(self.last, everyone=True)
 
     # Resuming from memory
 
@@ -185,7 +187,8 @@ class HubStream:
             self.last = entry.seq
         if run:
             self._keep(run)
-            self._fan_out()
+            self._waiters.wake(self.last)
+            self._fan_out.run(self.last)
         for seq in [seq for seq in self._pending if seq <= self.last]:
             del self._pending[seq]
         if self._known > self.last:
@@ -244,58 +247,19 @@ class HubStream:
         self.ring.extend(newest)
         self._forget_redacted(redactions)
         self.readers.forget()
-        self.last = self._fanned = head
+        self.last = head
+        self._fan_out.skip_to(head)
         for subscription in list(self.subscriptions):
             subscription.fall_behind()
-        self._wake_waiters()
+        self._waiters.wake(head)
         self._advance()
-
-    # Fanning out
-
-    def _fan_out(self) -> None:
-        self._wake_waiters()
-        if self._fanning:
-            return  # the running one goes on until it has reached `last`
-        if len(self.subscriptions) <= SLICE:
-            for first, entries, frames in self._due():
-                for subscription in list(self.subscriptions):
-                    subscription.take_live(first, entries, frames)
-        else:
-            self._fanning = True
-            self._spawn(self._fan_out_sliced())
-
-    def _due(self) -> list[tuple[int, Sequence[Entry], Sequence[bytes]]]:
-        """What is not yet fanned out, or nothing when the ring no longer holds it."""
-        first = self._fanned + 1
-        entries = self.ring.after(self._fanned)
-        self._fanned = self.last
-        if not entries:
-            # Blanked or pushed out already: whoever is behind reads the log.
-            for subscription in list(self.subscriptions):
-                if subscription.cursor < self.last:
-                    subscription.fall_behind()
-            return []
-        return [(first, entries, [entry.frame or b"" for entry in entries])]
-
-    async def _fan_out_sliced(self) -> None:
-        """In a large room heartbeats and other streams get their turn between two slices."""
-        try:
-            while self._fanned < self.last:
-                for first, entries, frames in self._due():
-                    readers = list(self.subscriptions)
-                    for start in range(0, len(readers), SLICE):
-                        for subscription in readers[start : start + SLICE]:
-                            subscription.take_live(first, entries, frames)
-                        await asyncio.sleep(0)
-        finally:
-            self._fanning = False
 
     # Signals
 
     def signal(self, after: int, frames: Sequence[bytes]) -> None:
         """Deliver now, or as soon as the events that it is about have been; else drop it."""
         if self.last >= after:
-            self._fan_signals(frames)
+            self._fan_out.signals(frames)
         elif self._waiting_signals < MAX_WAITING_SIGNALS:
             self._known = max(self._known, after)
             self._heal_soon()
@@ -305,13 +269,9 @@ class HubStream:
     async def _signal_later(self, after: int, frames: Sequence[bytes]) -> None:
         try:
             if await self.beyond(after - 1, SIGNAL_WAIT_S):
-                self._fan_signals(frames)
+                self._fan_out.signals(frames)
         finally:
             self._waiting_signals -= 1
-
-    def _fan_signals(self, frames: Sequence[bytes]) -> None:
-        for subscription in list(self.subscriptions):
-            subscription.take_signals(frames)
 
     # Waiting and leaving
 
@@ -319,26 +279,7 @@ class HubStream:
         """Wait until `last` is above `seq`; False when the time is over first."""
         if self.last > seq:
             return True
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiter = (seq, future)
-        self._waiters.append(waiter)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await future
-        except TimeoutError:
-            return self.last > seq
-        finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-        return True
-
-    def _wake_waiters(self, *, everyone: bool = False) -> None:
-        if not self._waiters:
-            return
-        for seq, future in self._waiters:
-            if (everyone or self.last > seq) and not future.done():
-                future.set_result(None)
-        self._waiters = [waiter for waiter in self._waiters if not waiter[1].done()]
+        return await self._waiters.wait(seq, timeout_s) or self.last > seq
 
     def left(self) -> None:
         """Note since when nobody follows the stream."""

@@ -28,6 +28,7 @@ from realtime.database import snapshot
 from realtime.log.reading import stream_state
 from realtime.models import ApiKey
 from realtime.models.api_key import KEY_PREFIX, key_digest
+from realtime.people import display_name
 from realtime.protocol.errors import Unauthorized
 from realtime.protocol.streams import user_stream
 
@@ -50,7 +51,7 @@ class Identity:
 
     @property
     def name(self) -> str:
-        return str(self.user.get_full_name() or self.user.get_username())
+        return display_name(self.user)
 
 
 def session_credential(session_key: str) -> str:

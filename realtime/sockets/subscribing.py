@@ -1,17 +1,15 @@
 """Subscribe, unsubscribe and history."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from pydantic_core import to_json
 
-from realtime import registry
-from realtime.database import in_database, snapshot
+from realtime.database import in_database
 from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
-from realtime.log.reading import PAGE_BYTES, StreamState, entries_before, stream_state
+from realtime.log.opening import Opening, read_opening
+from realtime.log.reading import PAGE_BYTES, entries_before
 from realtime.presence import commands as presence
 from realtime.protocol.errors import (
     Forbidden,
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 MAX_SUBSCRIPTIONS = 200
-MAX_SNAPSHOT_BYTES = 524_288
 MAX_HISTORY = 200
 OPENING_TRIES = 3  # an epoch changes once in a failover, not again and again
 
@@ -55,63 +52,14 @@ class History(Command):
     limit: int = Field(default=50, ge=1, le=MAX_HISTORY, strict=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What one database snapshot says: the right to read, the head, and the state if wanted.
-
-    recovered: None without a position; reason: why a position was not recovered.
-    """
-
-    state: StreamState
-    recovered: bool | None
-    reason: str | None
-    snapshot: dict[str, Any] | None
-
-
-def refused() -> Forbidden:
-    """The same answer for a stream that does not exist and for one that may not be read."""
-    return Forbidden("stream: expected one that you may read, got one that is not yours to read")
-
-
-def read_opening(
-    user: Any, name: StreamName, since: Position | None, *, want_snapshot: bool
-) -> Opening:
-    """Synchronous, one snapshot. Raises Forbidden."""
-    with snapshot():
-        try:
-            if not registry.may_read(user, name):
-                raise refused()
-            state = stream_state(str(name))
-        except NotFound as error:
-            raise refused() from error
-        reason = not_recovered(state, since)
-        recovered = None if since is None else reason is None
-        wanted = want_snapshot if recovered is None else not recovered
-        content = cut(registry.snapshot_of(user, name)) if wanted else None
-        return Opening(state, recovered, reason, content)
-
-
-def not_recovered(state: StreamState, since: Position | None) -> str | None:
-    """Why events cannot simply follow the position: `epoch`, `trimmed`, or None if they can."""
-    if since is None:
-        return None
-    if since.epoch != state.epoch or since.seq > state.head:
-        return "epoch"
-    return "trimmed" if since.seq < state.floor else None
-
-
-def cut(state: dict[str, Any]) -> dict[str, Any]:
-    """At most 512 KiB: the older half of the largest list goes until it fits, and `cut` says so."""
-    sizes = {name: len(to_json(value)) for name, value in state.items()}
-    while sum(sizes.values()) > MAX_SNAPSHOT_BYTES:
-        lists = [name for name, value in state.items() if isinstance(value, list) and value]
-        if not lists:
-            break
-        name = max(lists, key=sizes.__getitem__)
-        kept = state[name][(len(state[name]) + 1) // 2 :]
-        state = {**state, name: kept, "cut": True}
-        sizes[name] = len(to_json(kept))
-    return state
+def _read(user: Any, name: StreamName, since: Position | None, *, want_snapshot: bool) -> Opening:
+    """As `read_opening`, and synchronous like it. Raises Forbidden."""
+    try:
+        return read_opening(user, name, since, want_snapshot=want_snapshot)
+    except NotFound as error:
+        # The same answer for a stream that does not exist and for one that may not be read.
+        text = "stream: expected one that you may read, got one that is not yours to read"
+        raise Forbidden(text) from error
 
 
 async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dict[str, Any]:
@@ -174,7 +122,7 @@ async def _open(
     """
     for _ in range(OPENING_TRIES):
         opening = await in_database(
-            read_opening, connection.user, name, since, want_snapshot=want_snapshot
+            _read, connection.user, name, since, want_snapshot=want_snapshot
         )
         stream = await connection.hub.open(opening.state.name)
         if stream.epoch == opening.state.epoch:
@@ -231,7 +179,7 @@ async def unsubscribe(connection: "Connection", command: Unsubscribe) -> dict[st
 
 def read_history(user: Any, name: StreamName, before: int | None, limit: int) -> bytes:
     """`{events, more}` as JSON text: at most `limit` events and 256 KiB, the newest of them."""
-    opening = read_opening(user, name, None, want_snapshot=False)
+    opening = _read(user, name, None, want_snapshot=False)
     end = opening.state.head + 1 if before is None else min(before, opening.state.head + 1)
     entries = list(entries_before(opening.state.id, end, limit=limit))
     size = sum(len(entry.frame or b"") for entry in entries)

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from realtime.hub import stream as stream_module
-from realtime.hub.stream import MAX_WAITING_SIGNALS, SLICE
+from realtime.hub.fan_out import SLICE
+from realtime.hub.stream import MAX_WAITING_SIGNALS
 from realtime.hub.subscription import SubscriptionState
 from tests.hub.fakes import Reader
 from tests.hub.scene import Scene, catch_up, play
@@ -151,6 +152,6 @@ def test_waiting_for_the_stream_to_move() -> None:
         scene.arrive(scene.log.commit())
         assert await waiting
         assert await scene.stream.beyond(0, 0)
-        assert scene.stream._waiters == []
+        assert not scene.stream._waiters
 
     play(Scene(), story)

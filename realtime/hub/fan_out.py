@@ -1,0 +1,78 @@
+"""From a stream to its subscriptions: in order, never two at a time, in slices.
+
+The position of a fan-out moves before its first slice; whoever joins meanwhile starts there.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from realtime.hub.ring import Ring
+from realtime.log.entries import Entry
+
+if TYPE_CHECKING:
+    from realtime.hub.subscription import Subscription
+
+SLICE = 500
+
+Spawn = Callable[..., "asyncio.Task[None]"]
+Due = tuple[int, Sequence[Entry], Sequence[bytes]]
+
+
+class FanOut:
+    """`position` is the highest seq handed to every subscription, or left to their catching up."""
+
+    def __init__(self, ring: Ring, spawn: Spawn) -> None:
+        self.subscriptions: set[Subscription] = set()
+        self.position = 0
+        self._last = 0
+        self._ring = ring
+        self._spawn = spawn
+        self._running = False
+
+    def skip_to(self, last: int) -> None:
+        """Push nothing up to `last`: the stream was opened, reset or jumped there."""
+        self.position = self._last = last
+
+    def run(self, last: int) -> None:
+        """Hand out everything up to `last`, which the ring holds where it was not blanked."""
+        self._last = last
+        if self._running:
+            return  # the running one goes on until it has reached `last`
+        if len(self.subscriptions) <= SLICE:
+            for first, entries, frames in self._due():
+                for subscription in list(self.subscriptions):
+                    subscription.take_live(first, entries, frames)
+        else:
+            self._running = True
+            self._spawn(self._run_sliced())
+
+    def signals(self, frames: Sequence[bytes]) -> None:
+        for subscription in list(self.subscriptions):
+            subscription.take_signals(frames)
+
+    def _due(self) -> list[Due]:
+        """What is not yet handed out, or nothing when the ring no longer holds it."""
+        first = self.position + 1
+        entries = self._ring.after(self.position)
+        self.position = self._last
+        if not entries:
+            # Blanked or pushed out already: whoever is behind reads the log.
+            for subscription in list(self.subscriptions):
+                if subscription.cursor < self._last:
+                    subscription.fall_behind()
+            return []
+        return [(first, entries, [entry.frame or b"" for entry in entries])]
+
+    async def _run_sliced(self) -> None:
+        """In a large room heartbeats and other streams get their turn between two slices."""
+        try:
+            while self.position < self._last:
+                for first, entries, frames in self._due():
+                    readers = list(self.subscriptions)
+                    for start in range(0, len(readers), SLICE):
+                        for subscription in readers[start : start + SLICE]:
+                            subscription.take_live(first, entries, frames)
+                        await asyncio.sleep(0)
+        finally:
+            self._running = False
