@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -91,6 +92,9 @@ def _redis_hosts() -> list[dict[str, Any]]:
         for url in urls
     ]
 
+
+# WhiteNoise streams files synchronously; they are small, and read in a thread of the request.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 SECRET_KEY = PM.secret_key or _stored_secret()
 DEBUG = PM.debug
