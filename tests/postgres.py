@@ -151,7 +151,7 @@ def _start(
             "listen_addresses": "127.0.0.1",
             "port": port,
             "unix_socket_directories": data,
-            "max_connections": 200,
+            "max_connections": 400,
             "fsync": "on",
         }
         command: list[str | Path] = [binaries / "postgres", "-D", data]

@@ -23,7 +23,7 @@ from tests.postgres import temporary_postgres
 AWAY_S = 5.0
 ANSWER_S = 8.5  # the limit of everything that waits for the database, and a busy machine
 BACK_S = 6.0  # the pool connects again, and the next position check comes round
-HEARTBEAT_S = 0.5
+HEARTBEAT_S = 1.0
 SERVING = {"REDIS_URL": "memory://", "DRAIN_WINDOW": "0"}
 
 

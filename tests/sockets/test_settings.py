@@ -114,5 +114,5 @@ def test_peer_that_answers_no_ping_is_closed(
     assert b"\x89\x04" in received or b"\x89\x0c" in received  # a ping; this peer never answers
     closing = received[received.rindex(b"\x88") :]
     assert struct.unpack("!H", closing[2:4])[0] == 1011
-    # Daphne's timers come up to 0.2 s early, twice.
-    assert TIMEOUT_S - 0.5 < silent_s < TIMEOUT_S + 1.5
+    # Daphne's timers come early by a few tenths, twice, and more on a busy machine.
+    assert TIMEOUT_S - 1 < silent_s < TIMEOUT_S + 3
