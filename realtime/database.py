@@ -34,7 +34,8 @@ THREADS = 8
 LIMIT_S = 8.0
 RETRY_AFTER_MS = 1000
 # Half a minute between two probes would be long after the return of a restarted database.
-breaker = CircuitBreaker("database", failures=3, wait_s=0.5, max_wait_s=2.0)
+# Each failure may have cost somebody 2 s of waiting for a connection, so two are enough.
+breaker = CircuitBreaker("database", failures=2, wait_s=0.5, max_wait_s=2.0)
 
 
 class Calls:

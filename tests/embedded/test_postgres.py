@@ -40,7 +40,7 @@ def test_server_is_durable_and_removed_afterwards() -> None:
         data = Path(setting(connection, "data_directory"))
         assert setting(connection, "fsync") == "on"
         assert setting(connection, "synchronous_commit") == "on"
-        assert setting(connection, "max_connections") == "200"
+        assert setting(connection, "max_connections") == "400"
         assert connection.execute("SELECT current_database()").fetchone() == ("pm",)
         pid = postmaster_pid(data)
     assert gone(pid)

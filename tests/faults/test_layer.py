@@ -15,7 +15,7 @@ from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
 LATE_S = 5.0  # the promise for an event while the layer is down
-BACK_S = 15.0  # three good probes, a reconnect with its pauses, and a busy machine
+BACK_S = 40.0  # three good probes, a rebuild that waits its turn (30 s at most), a busy machine
 HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
 FAULT_S = 3.0  # long enough for both nodes to poll
 
