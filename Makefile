@@ -1,5 +1,6 @@
 # make run [PORT=8001] [WORKERS=2]   set up, make the demo, serve; Ctrl-C stops everything
 # make test                          the whole suite on SQLite; make test-postgres on PostgreSQL
+# make latency                       commit to receipt, measured on a server of its own
 # make faults [SECONDS=600] [SEED=7]  everything under random faults, compared with the log
 # make check                         format, lint, types, import directions, migrations, API schema
 
