@@ -12,7 +12,7 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 # Most of the suite's time is waiting for real processes. Modules stay whole, so that their servers
-# are started once.
+# are started once. Faults and their times have the machine to themselves.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 # 3.11 first: it is what everything is tested with.
 PYTHONS := python3.11 python3 python3.12 python3.13 python3.14
@@ -53,10 +53,20 @@ run: install
 	@exec $(PY) -c '$(TIED)' $$PPID $(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS))
 
 test: install-dev
-	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+ifdef ARGS
+	$(PY) -m pytest $(ARGS)
+else
+	$(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/faults
+	$(PY) -m pytest tests/faults
+endif
 
 test-postgres: install-dev
-	$(PY) -m tests.postgres -- $(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+ifdef ARGS
+	$(PY) -m tests.postgres -- $(PY) -m pytest $(ARGS)
+else
+	$(PY) -m tests.postgres -- $(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/faults
+	$(PY) -m tests.postgres -- $(PY) -m pytest tests/faults
+endif
 
 faults: install-dev
 	$(PY) -m tests.faults $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -17,7 +17,7 @@ from tests.promises.follower import Follower
 LATE_S = 5.0  # the promise for an event while the layer is down
 BACK_S = 40.0  # three good probes, a rebuild that waits its turn (30 s at most), a busy machine
 HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
-FAULT_S = 3.0  # long enough for both nodes to poll
+FAULT_S = 6.0  # long enough for both nodes to poll, on a busy machine too
 
 
 def killed(site: Site) -> None:
