@@ -36,7 +36,7 @@ class MessageKind(models.TextChoices):
     SYSTEM = "system"
 
 
-class MessageQuerySet(LoggedQuerySet["Message"]):
+class MessageQuerySet(LoggedQuerySet["Message"]):  # type: ignore[override, unused-ignore]
     """Marking messages as deleted takes their texts, in bulk as one by one."""
 
     def update(self, **kwargs: Any) -> int:
@@ -54,7 +54,7 @@ class Message(LoggedModel):
     anchors = ("project_id",)
     announced_with = ("author",)
 
-    objects: ClassVar[Any] = MessageQuerySet.as_manager()
+    objects: ClassVar[Any] = MessageQuerySet.as_manager()  # type: ignore[assignment, unused-ignore]
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="messages")
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")

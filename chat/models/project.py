@@ -18,7 +18,7 @@ class Role(models.TextChoices):
     VIEWER = "viewer"
 
 
-class ProjectQuerySet(LoggedQuerySet["Project"]):
+class ProjectQuerySet(LoggedQuerySet["Project"]):  # type: ignore[override, unused-ignore]
     """Projects are made one by one, because each is made with its owner and a conversation."""
 
     def bulk_create(self, objs: Iterable["Project"], *args: Any, **kwargs: Any) -> list["Project"]:
@@ -37,7 +37,7 @@ class ProjectQuerySet(LoggedQuerySet["Project"]):
 class Project(LoggedModel):
     """A room of people, messages and memories; its events stand in `project.<id>`."""
 
-    objects: ClassVar[Any] = ProjectQuerySet.as_manager()
+    objects: ClassVar[Any] = ProjectQuerySet.as_manager()  # type: ignore[assignment, unused-ignore]
 
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, default="")

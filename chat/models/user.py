@@ -20,7 +20,7 @@ def _refuse_credentials(fields: Iterable[str]) -> None:
         raise TypeError(f"expected User.save() for {', '.join(CREDENTIALS)}, got a bulk update")
 
 
-class UserQuerySet(LoggedQuerySet["User"]):
+class UserQuerySet(LoggedQuerySet["User"]):  # type: ignore[override, unused-ignore]
     """Accounts end one by one: a bulk change could not tell whose sign-ins it ended."""
 
     def update(self, **kwargs: Any) -> int:
