@@ -107,6 +107,11 @@ class Proxy:
         try:
             self._loop.run_until_complete(self._serve())
         finally:
+            # However it ended: a task that outlives its loop is an error in somebody else's test.
+            while left := asyncio.all_tasks(self._loop):
+                for task in left:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.wait(left))
             self._loop.close()
 
     async def _serve(self) -> None:
