@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -77,8 +78,12 @@ def cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def database_calls(base: str) -> int:
-    with urllib.request.urlopen(f"{base}/health/counters", timeout=10) as answer:
+def database_calls(base: str, key: str) -> int:
+    """So far; `key` is that of somebody who may read the status."""
+    asked = urllib.request.Request(
+        f"{base}/health/counters", headers={"Authorization": f"Api-Key {key}"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return int(json.load(answer)["database_calls"])
 
 
@@ -188,17 +193,20 @@ async def measure(options: argparse.Namespace, environment: dict[str, str]) -> N
         await asyncio.sleep(5.0)  # both nodes at rest: joined groups were checked once more
         probe = Probe(stays)
         probing = loop.run_in_executor(None, probe.run)
-        before, cpu_before_s = database_calls(stays), cpu_s(stayer)
+        before, cpu_before_s = database_calls(stays, made["keys"][-1]), cpu_s(stayer)
         storm.aim(stays)
         storm.expect_all()
         killed = time.monotonic()
         dies.kill()
         await storm.all_resumed()
-        during, cpu_ms = database_calls(stays) - before, (cpu_s(stayer) - cpu_before_s) * 1000
+        during, cpu_ms = (
+            database_calls(stays, made["keys"][-1]) - before,
+            (cpu_s(stayer) - cpu_before_s) * 1000,
+        )
         health = probe.stop()
         await probing
         await asyncio.sleep(3.0)
-        after = database_calls(stays) - before
+        after = database_calls(stays, made["keys"][-1]) - before
         writer.stop()
         await writing
         await wait_for(lambda: level(storm, writer.heads), "every client at every head")
@@ -276,7 +284,9 @@ def main() -> None:
         environment = {
             **os.environ,
             "DATA_DIR": folder,
-            "DEBUG": "true",
+            "DEBUG": "false",
+            "SECRET_KEY": secrets.token_urlsafe(40),
+            "ALLOWED_HOSTS": "127.0.0.1",
             "DJANGO_SETTINGS_MODULE": "pm_project.settings",
             "DATABASE_URL": options.database_url or "",
             "PYTHONUNBUFFERED": "1",

@@ -1,9 +1,11 @@
 """What the real-time core reads of the project's settings object (`settings.PM`)."""
 
+from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 
 class Options(Protocol):
@@ -29,5 +31,16 @@ class Options(Protocol):
     realtime_chat_broadcasting: bool
 
 
+@cache
 def options() -> Options:
+    """Asked for every socket and second: Django's lazy settings would cost 5 us each time."""
     return cast("Options", settings.PM)
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    """Tests override settings."""
+    if setting == "PM":
+        options.cache_clear()
+
+
+setting_changed.connect(_forget)

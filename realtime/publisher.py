@@ -24,6 +24,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from realtime.breaker import BreakerOpen, CircuitBreaker
 from realtime.log.entries import Entry
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
+from realtime.protocol.streams import group_of
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Publisher:
         try:
             with self.breaker.guarding(Exception):
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await layer.group_send(stream, message)
+                    await layer.group_send(group_of(stream), message)
             self.sent += 1
         except BreakerOpen:
             self.dropped += 1

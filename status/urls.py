@@ -1,6 +1,6 @@
 """Probes for supervisors and load balancers; they need no credentials and tell nothing else.
 
-`counters` is for measuring on a developer's machine: without DEBUG it does not exist.
+`counters` is for measuring: without DEBUG it is there for those alone who may read the status.
 """
 
 from django.urls import path

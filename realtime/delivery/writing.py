@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
@@ -36,6 +37,16 @@ class Whose:
 class _Row:
     pk: int
     range: Range
+
+
+class _Growth(NamedTuple):
+    """A row as it is to be; `held` where it is there already, and locked."""
+
+    stream_id: int
+    user_id: int
+    lo: int
+    hi: int
+    held: bool
 
 
 # The start that a resumed position belongs to may have been told to another node, a moment ago.
@@ -79,8 +90,7 @@ def write(gathered: Mapping[Whose, Steps]) -> None:
         key: steps for key, steps in gathered.items() if epochs.get(key.stream_id) == key.epoch
     }
     held = _held(wanted)
-    changed: list[DeliveredRange] = []
-    made: list[DeliveredRange] = []
+    grown: list[_Growth] = []
     gone: list[int] = []
     for key, steps in wanted.items():
         rows = held.get((key.stream_id, key.user_id), [])
@@ -89,28 +99,23 @@ def write(gathered: Mapping[Whose, Steps]) -> None:
         gone += [row.pk for row in rows if row.range.lo not in {one.lo for one in after}]
         for lo, hi in after:
             row = by_lo.get(lo)
-            if row is None:
-                made.append(
-                    DeliveredRange(stream_id=key.stream_id, user_id=key.user_id, lo=lo, hi=hi)
-                )
-            elif row.range.hi != hi:
-                changed.append(DeliveredRange(pk=row.pk, hi=hi))
+            if row is None or row.range.hi != hi:
+                grown.append(_Growth(key.stream_id, key.user_id, lo, hi, held=row is not None))
     if gone:
         DeliveredRange.objects.filter(pk__in=gone).delete()
-    if changed:
-        DeliveredRange.objects.bulk_update(changed, ["hi"])
-    _make(made)
+    _write(grown)
 
 
-def _make(rows: Sequence[DeliveredRange]) -> None:
-    """Another node may have made the same row since: then the longer range counts."""
+def _write(rows: Sequence[_Growth]) -> None:
+    """New rows and longer ones alike. Another node may have made the same row since: then the
+    longer range counts."""
     # A row of an account deleted meanwhile would fail with all the others.
     people = set(
         get_user_model()
-        .objects.filter(pk__in={row.user_id for row in rows})
+        .objects.filter(pk__in={row.user_id for row in rows if not row.held})
         .values_list("pk", flat=True)
     )
-    values = [(row.stream_id, row.user_id, row.lo, row.hi) for row in rows if row.user_id in people]
+    values = [row[:4] for row in rows if row.held or row.user_id in people]
     if values:
         places = ", ".join(["(%s, %s, %s, %s)"] * len(values))
         with connection.cursor() as cursor:

@@ -24,6 +24,7 @@ POLL_EVERY_S = 0.5
 HINT_GRACE_S = 1.0
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)
+FRESH_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.streams: dict[str, HubStream] = {}
+        self._groups: dict[str, set[HubStream]] = {}  # the open streams of each group
         self.reader = LogReader()
         self.layer = LayerHealth()
         self._probe = LayerProbe()
@@ -40,6 +42,7 @@ class Hub:
         self.watch = LayerWatch(self.layer, self._probe, self.relay, self.check_all)
         self.unknown_messages = 0
         self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {PROBE: self._probe.on_message}
+        self._settled: set[str] = set()  # groups looked after, as above, since they were joined
         self._rechecking: set[str] = set()
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -101,7 +104,8 @@ class Hub:
         except BaseException:
             del self.streams[name]
             raise
-        self.relay.want(name)
+        self._groups.setdefault(stream.group, set()).add(stream)
+        self.relay.want(stream.group)
         return stream
 
     def close_idle(self) -> None:
@@ -111,7 +115,14 @@ class Hub:
             idle_since = stream.idle_since
             if stream.epoch and idle_since is not None and idle_since < limit:
                 del self.streams[name]
-                self.relay.leave(name)
+                self._leave_group(stream)
+
+    def _leave_group(self, stream: HubStream) -> None:
+        others = self._groups[stream.group]
+        others.discard(stream)
+        if not others:
+            del self._groups[stream.group]
+            self.relay.leave(stream.group)
 
     # Arriving
 
@@ -168,7 +179,9 @@ class Hub:
             everything = due or self.layer.polling
             joined = self.relay.joined
             streams = [
-                s for s in self.streams.values() if s.epoch and (everything or s.name not in joined)
+                s
+                for s in self.streams.values()
+                if s.epoch and (everything or s.group not in joined)
             ]
             if due:
                 checked_at = time.monotonic()
@@ -191,6 +204,22 @@ class Hub:
         if streams := [stream for stream in self.streams.values() if stream.epoch]:
             await self._check(streams)
 
+    async def level(self, stream: HubStream) -> bool:
+        """Whether the stream is level with the log as of now; looks at its row if need be.
+
+        Hints bring a joined stream level within milliseconds, and one look a second is as much as
+        a crowd needs beside them: who of it resumes from memory costs no read at all. Raises
+        Unavailable.
+        """
+        hears = (
+            not self.layer.polling
+            and stream.group in self.relay.joined
+            and stream.group in self._settled
+        )
+        if hears and time.monotonic() - stream.checked_at < FRESH_S:
+            return True
+        return await stream.level()
+
     async def recheck(self, stream: HubStream) -> None:
         """Look at the stream's row now: somebody saw another epoch. Raises Unavailable."""
         await self._check([stream])
@@ -200,7 +229,7 @@ class Hub:
         for state in await self.reader.states(noted):
             stream, before = noted[state.id]
             stream.check(state, before)
-            if state.head > stream.announced and stream.name in self.relay.joined:
+            if state.head > stream.announced and stream.group in self.relay.joined:
                 self._loop.call_later(HINT_GRACE_S, self._confirm_unannounced, stream, state)
 
     def _confirm_unannounced(self, stream: HubStream, state: StreamState) -> None:
@@ -209,14 +238,15 @@ class Hub:
             stream.announced = state.head
             self.layer.heal()
 
-    def _on_joined(self, name: str) -> None:
-        self.spawn(self._check_after_joining(name))
+    def _on_joined(self, group: str) -> None:
+        self._settled.discard(group)
+        self.spawn(self._check_after_joining(group))
 
-    async def _check_after_joining(self, name: str) -> None:
+    async def _check_after_joining(self, group: str) -> None:
         waited = 0.0
         for after_s in CHECKS_AFTER_JOINING_S:
             await asyncio.sleep(after_s - waited)
             waited = after_s
-            stream = self.streams.get(name)
-            if stream is not None and stream.epoch:
-                await self._check([stream])
+            if streams := [stream for stream in self._groups.get(group, ()) if stream.epoch]:
+                await self._check(streams)
+        self._settled.add(group)

@@ -1,4 +1,4 @@
-"""From the channel layer to the hub: one channel of the process, in the group of each open stream.
+"""From the channel layer to the hub: one channel of the process, in the groups of its open streams.
 
 Nothing waits for Redis here but the relay's own tasks: a subscribe only says what is wanted, and a
 stream whose group could not be joined is polled. The layer reconnects by itself, but nobody can ask
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 class Relay:
-    """`on_message` gets each message of a group; `on_joined` hears of each stream joined.
+    """`on_message` gets each message of a group; `on_joined` hears of each group joined.
 
-    `own_groups` are joined before all streams and kept: the probe comes back through them.
+    `own_groups` are joined before all others and kept: the probe comes back through them.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
+from realtime.protocol.streams import group_of
 
 if TYPE_CHECKING:
     from realtime.hub.subscription import Subscription
@@ -29,10 +30,11 @@ MAX_WAITING_SIGNALS = 64
 
 
 class Noted(NamedTuple):
-    """Where the stream stood before its row was read; `resets` tells of one in between."""
+    """Where the stream stood before its row was read, and when; `resets` tells of one in between."""
 
     last: int
     resets: int
+    at: float
 
 
 class HubStream:
@@ -40,10 +42,12 @@ class HubStream:
 
     def __init__(self, name: str, reader: LogReader, spawn: Spawn) -> None:
         self.name = name
+        self.group = group_of(name)
         self.id = 0
         self.epoch = ""
         self.last = 0
         self.floor = 0  # the highest trimmed seq, as last seen
+        self.checked_at = 0.0  # when the newest look at the row began, by the monotonic clock
         self.ring = Ring()
         self.readers = Readers()
         self._fan_out = FanOut(self.ring, spawn)
@@ -71,6 +75,7 @@ class HubStream:
     async def open(self) -> None:
         """Read epoch, head and the newest frames. Raises NotFound, Unavailable."""
         redactions = self._redactions
+        self.checked_at = time.monotonic()
         self._adopt(await self._reader.open(self.name, MAX_ENTRIES), redactions)
         early, self._early = self._early, []
         for epoch, entries in early:
@@ -93,13 +98,14 @@ class HubStream:
 
     def noted(self) -> Noted:
         """To be taken before the row is read, and given to `check` with it."""
-        return Noted(self.last, self._resets)
+        return Noted(self.last, self._resets, time.monotonic())
 
     def check(self, state: StreamState, noted: Noted) -> None:
         """Compare with the row. What was read before a reset says nothing of the new log."""
         if noted.resets != self._resets:
             return
         self.floor = state.floor
+        self.checked_at = noted.at
         if state.epoch != self.epoch or state.head < noted.last:
             self._reset(state)
         elif state.head > self.last:

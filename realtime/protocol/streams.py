@@ -50,3 +50,16 @@ def user_stream(user_id: int) -> str:
 
 SYSTEM_STREAM = "system"
 STATUS_STREAM = "status"
+
+# Every person has a stream, and thousands of people come within a second: a group each would cost
+# a SUBSCRIBE each. Together they carry few events, so nodes can take some that are not theirs.
+USER_GROUPS = 64
+
+
+def group_of(stream: str) -> str:
+    """The channel-layer group in which the hints of a stream go round.
+
+    One for each stream, as `project.42`; the streams of people share `users.0` to `users.63`.
+    """
+    kind, _, key = stream.partition(".")
+    return f"users.{int(key) % USER_GROUPS}" if kind == StreamKind.USER else stream

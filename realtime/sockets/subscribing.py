@@ -150,7 +150,7 @@ async def _from_memory(
     if not stream.serves(since, user_id):
         return None
     stream.touch()
-    if not await stream.level() or hub.streams.get(name) is not stream:
+    if not await hub.level(stream) or hub.streams.get(name) is not stream:
         return None
     return stream if stream.serves(since, user_id) else None
 

@@ -168,8 +168,11 @@ def more_projects(user: int, count: int) -> list[int]:
 
 
 def crowd(people: int, rooms: int) -> dict[str, Any]:
-    """That many members spread over rooms, one key each; the last key is that of the owner."""
-    owner = User.objects.create(username=f"owner-{_run}-{next(_numbers)}", password="!")
+    """That many members spread over rooms, one key each; the last key is that of the owner,
+    who is staff."""
+    owner = User.objects.create(
+        username=f"owner-{_run}-{next(_numbers)}", password="!", is_staff=True
+    )
     keys = [projects.create_project(owner, name=f"Room {number}").pk for number in range(rooms)]
     made = User.objects.bulk_create(
         User(username=f"crowd-{_run}-{next(_numbers)}", password="!") for _ in range(people)
