@@ -30,7 +30,7 @@ MAX_WAITING_SIGNALS = 64
 
 
 class Noted(NamedTuple):
-    """Where the stream stood before its row was read, and when; `resets` tells of one in between."""
+    """Where the stream stood before its row was read, and when; `resets` tells of one since."""
 
     last: int
     resets: int
