@@ -7,7 +7,6 @@ may then return, and the socket goes on. Who does not call it has uvicorn's prot
 This knows private names of uvicorn, which is pinned for it: see docs/serving.md.
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -15,11 +14,9 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
-from realtime.server.wire import FULL_BYTES, Wire
+from realtime.server.wire import FULL_BYTES, PREPARED_FRAMES, Wire
 
-PREPARED_FRAMES = "realtime.prepared_frames"
-
-HandOver = Callable[[], Wire | None]
+__all__ = ["PREPARED_FRAMES", "PreparedProtocol"]
 
 
 class PreparedProtocol(WebSocketsSansIOProtocol):

@@ -18,12 +18,14 @@ from websockets.streams import StreamReader
 
 from realtime.server.frames import fitting_reason
 
+PREPARED_FRAMES = "realtime.prepared_frames"  # the ASGI extension that gives wires
 # One mark for both: what is above it is told at once, what falls below it too.
 FULL_BYTES = 65_536
 FLOODED_BYTES = 262_144  # above it a peer that goes on asking is not read
 CLOSE_WITHIN_S = 10.0  # what a peer has to answer a close, as uvicorn gives it
 
-_PAUSED, _OVER, _DEAF = 1, 2, 4
+# A paused writer, an end, a reader paused for a flood, and one that waits for its receiver.
+_PAUSED, _OVER, _DEAF, _WAITING = 1, 2, 4, 8
 _PING = b"\x89\x04ping"  # any byte of the peer answers it
 
 logger = logging.getLogger(__name__)
@@ -68,12 +70,13 @@ class Wire(asyncio.Protocol):
         early: list[str | bytes],
     ) -> None:
         """`connections` is the server's own set, which a stop goes through; `max_bytes` is the
-        largest message that a peer may send; `early` are messages that came already."""
+        largest message that a peer may send; `early` are messages that came already. The
+        transport's reading must be paused: `start` resumes it."""
         self._transport = transport
         self._connections = connections
         self._max_bytes = max_bytes
         self._early: list[str | bytes] | None = early
-        self._flags = 0
+        self._flags = _WAITING
         self._parser: Parser | None = None
         self._fragments: list[bytes] | None = None  # of a message, the first byte tells its kind
         self._receiver: Receiver | None = None
@@ -121,9 +124,13 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._flags &= ~_PAUSED
         if self._flags & _DEAF:
-            self._flags &= ~_DEAF
-            self._transport.resume_reading()
+            self._hear()
         self._let_go()
+
+    def _hear(self) -> None:
+        self._flags &= ~(_DEAF | _WAITING)
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _let_go(self) -> None:
         if self._room is not None:
@@ -139,9 +146,10 @@ class Wire(asyncio.Protocol):
         for message in early or ():
             self._deliver(message)
         if self._flags & _OVER:
-            self._disconnected(CloseCode.ABNORMAL_CLOSURE)
+            sent = self._parser.close_sent if self._parser is not None else None
+            self._disconnected(CloseCode.ABNORMAL_CLOSURE if sent is None else sent.code)
         else:
-            self._transport.resume_reading()
+            self._hear()
 
     def adopt(self, parser: Parser, fragments: list[bytes] | None) -> None:
         """Go on where another protocol stopped: within a frame, or within a message."""
@@ -245,8 +253,8 @@ class Wire(asyncio.Protocol):
             parser.send_close(code, fitting_reason(reason))
         self._flags |= _OVER
         self._transport.write(b"".join(parser.data_to_send()))
-        if self._flags & _DEAF:
-            self._transport.resume_reading()
+        if self._flags & (_DEAF | _WAITING):
+            self._hear()
         self._cut_off_after(within_s)
         self._let_go()
         asyncio.get_running_loop().call_soon(self._disconnected, code)
