@@ -21,6 +21,7 @@ from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
 from realtime.security.admission import authenticated_together
 from realtime.shared.store import shared_store
+from realtime.sockets.round import Round
 from realtime.sockets.sweep import registered_sweeps
 from realtime.trimmer import keep_trimmed
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 SWEEP_EVERY_S = 1.0
+SWEPT_AT_ONCE = 500  # sockets: events and requests have their turn between
 CHANNEL_LAYER = "channel_layer"  # as a part of incidents
 # Credentials read together, and how long a crowd of them is gathered.
 ADMITTED_TOGETHER = 128
@@ -122,9 +124,12 @@ class Node:
         """No socket has timers of its own: heartbeats and expiry of all of them are found here."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            now = self.loop.time()
-            for connection in list(self.connections):
-                connection.sweep(now)
+            waiting = list(self.connections)
+            for start in range(0, len(waiting), SWEPT_AT_ONCE):
+                turn = Round(self.loop.time(), self.presence.positions)
+                for connection in waiting[start : start + SWEPT_AT_ONCE]:
+                    connection.sweep(turn)
+                await asyncio.sleep(0)
 
     async def _run_sweeps(self) -> None:
         while True:

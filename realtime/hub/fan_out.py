@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from realtime.hub.ring import Ring
 from realtime.log.entries import Entry
+from realtime.protocol.batch import Batch
 
 if TYPE_CHECKING:
     from realtime.hub.subscription import Subscription
@@ -48,8 +49,9 @@ class FanOut:
             self._spawn(self._run_sliced())
 
     def signals(self, frames: Sequence[bytes]) -> None:
+        batch = Batch(frames)
         for subscription in list(self.subscriptions):
-            subscription.take_signals(frames)
+            subscription.take_signals(batch)
 
     def _due(self) -> list[Due]:
         """What is not yet handed out, or nothing when the ring no longer holds it."""
@@ -62,7 +64,7 @@ class FanOut:
                 if subscription.cursor < self._last:
                     subscription.fall_behind()
             return []
-        return [(first, entries, [entry.frame or b"" for entry in entries])]
+        return [(first, entries, Batch([entry.frame or b"" for entry in entries]))]
 
     async def _run_sliced(self) -> None:
         """In a large room heartbeats and other streams get their turn between two slices."""

@@ -21,7 +21,6 @@ from django.contrib.auth import (
 )
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from realtime.database import snapshot
@@ -176,7 +175,3 @@ def sign_in(user: Any, age_s: int) -> tuple[str, datetime]:
     if key is None:
         raise Unauthorized("expected the session to be stored, got none")
     return key, request.session.get_expiry_date()
-
-
-def still_valid(identity: Identity) -> bool:
-    return identity.expires_at is None or identity.expires_at > timezone.now()

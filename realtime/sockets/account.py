@@ -23,6 +23,7 @@ VERIFY_WITHIN_S = 2.0
 class AccountWatch:
     """A sink that passes nothing on; what it waits for is `lost`."""
 
+    __slots__ = ("_connection", "_subscription", "_verifying")
     writable = True
 
     def __init__(self, connection: "Connection") -> None:
@@ -62,7 +63,7 @@ class AccountWatch:
         """The person's own subscription writes them, if there is one."""
 
     def catch_up(self, subscription: Subscription) -> None:
-        self._connection.catching_up.add(subscription)
+        self._connection.catch_up(subscription)
 
     def lost(self, subscription: Subscription, entry: Entry) -> None:
         self._connection.close(CloseCode.REVOKED, "credentials ended")

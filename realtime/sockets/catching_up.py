@@ -12,7 +12,7 @@ from collections import deque
 from realtime.hub.reading import LogReader
 from realtime.hub.subscription import Subscription, SubscriptionState
 from realtime.protocol.errors import Unavailable
-from realtime.sockets.writer import AsgiWriter
+from realtime.sockets.writer import Writer
 
 RETRY_S = 1.0
 
@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 class CatchUp:
     """`add` what is behind; it goes live by itself when it is level."""
 
-    def __init__(self, writer: AsgiWriter, reader: LogReader) -> None:
+    __slots__ = ("_behind", "_reader", "_task", "_writer")
+
+    def __init__(self, writer: Writer, reader: LogReader) -> None:
         self._writer = writer
         self._reader = reader
         self._behind: deque[Subscription] = deque()

@@ -11,14 +11,13 @@ from django.utils import timezone
 from pydantic_core import to_json
 
 from realtime.conf import options
-from realtime.hub.subscription import Subscription, SubscriptionState
+from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
-from realtime.presence import commands as presence
+from realtime.node import running_node
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
 from realtime.protocol.frames import (
     error_frame,
-    heartbeat_frame,
     parsed_object,
     reply_frame,
     reply_frame_of,
@@ -27,13 +26,13 @@ from realtime.protocol.frames import (
 )
 from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
-from realtime.security.identity import Authenticated, still_valid
+from realtime.security.identity import Authenticated
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
 from realtime.sockets.commands import registered_command
-from realtime.sockets.outlet import Send
-from realtime.sockets.writer import AsgiWriter
+from realtime.sockets.round import Round
+from realtime.sockets.writer import Writer
 
 if TYPE_CHECKING:
     from realtime.hub.hub import Hub
@@ -46,25 +45,45 @@ logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """Commands run one after another; everything written goes through `writer`, in one order."""
+    """Commands run one after another; everything written goes through `writer`, in one order.
 
-    def __init__(self, authenticated: Authenticated, hub: "Hub", send: Send) -> None:
+    A server holds thousands that are idle: what only a busy one needs is made when it does.
+    """
+
+    __slots__ = (
+        "_abandoned",
+        "_after_reply",
+        "_catching_up",
+        "_commands",
+        "_heartbeat_at",
+        "_malformed",
+        "_running",
+        "hub",
+        "id",
+        "identity",
+        "leaving",
+        "opened_at",
+        "subscriptions",
+        "watch",
+        "writer",
+    )
+
+    def __init__(self, authenticated: Authenticated, hub: "Hub", writer: Writer) -> None:
         self.id = uuid.uuid4().hex
         self.identity = authenticated.identity
         self.hub = hub
-        self.writer = AsgiWriter(send)
+        self.writer = writer
         self.subscriptions: dict[str, Subscription] = {}
-        self.catching_up = CatchUp(self.writer, hub.reader)
         self.watch = AccountWatch(self)
-        self._loop = asyncio.get_running_loop()
-        self.opened_at = self._loop.time()
+        self.opened_at = asyncio.get_running_loop().time()
         self.leaving = False  # told of a planned stop
-        self._commands: deque[dict[str, Any]] = deque()
+        self._catching_up: CatchUp | None = None
+        self._commands: deque[dict[str, Any]] | None = None
         self._running: asyncio.Task[None] | None = None
-        self._after_reply: list[Callable[[], None]] = []
+        self._after_reply: list[Callable[[], None]] | None = None
         self._malformed = 0
         self._abandoned = False
-        self._heartbeat_at = self._loop.time() + options().websocket_heartbeat_interval
+        self._heartbeat_at = self.opened_at + options().websocket_heartbeat_interval
 
     # What handlers and subscriptions use
 
@@ -108,7 +127,9 @@ class Connection:
         self.writer.write_nowait(frames)
 
     def catch_up(self, subscription: Subscription) -> None:
-        self.catching_up.add(subscription)
+        if self._catching_up is None:
+            self._catching_up = CatchUp(self.writer, self.hub.reader)
+        self._catching_up.add(subscription)
 
     def lost(self, subscription: Subscription, entry: Entry) -> None:
         """The person left, was removed, or the project is gone.
@@ -132,7 +153,23 @@ class Connection:
         if self.subscriptions.get(subscription.stream.name) is subscription:
             del self.subscriptions[subscription.stream.name]
 
-    # Reading
+    # Reading: what a socket that was handed over calls, and the consumer for one that was not
+
+    def text_received(self, text: str) -> None:
+        """A text frame within the allowed size."""
+        self.receive_nowait(text)
+
+    def binary_received(self, data: bytes) -> None:
+        del data
+        self.refuse_malformed(BadRequest("expected a text frame, got a binary one"))
+
+    def disconnected(self, code: int | None) -> None:
+        """The peer is gone, or our close is on its way to it."""
+        node = running_node()
+        if node is not None:
+            node.remove(self)
+        self.let_go()
+        logger.info("closed connection=%s code=%s", self.id, code)
 
     def receive_nowait(self, text: str) -> None:
         """Take one text frame: queue its command, or answer at once what cannot be queued."""
@@ -143,6 +180,8 @@ class Connection:
             self.refuse_malformed(error)
             return
         self._malformed = 0
+        if self._commands is None:
+            self._commands = deque()
         if len(self._commands) >= COMMAND_QUEUE:
             full = RateLimited(
                 f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
@@ -151,8 +190,8 @@ class Connection:
             self._refuse(error_frame(command_id, full))
             return
         self._commands.append(command)
-        if self._running is None or self._running.done():
-            self._running = self._loop.create_task(self._run_commands())
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run_commands())
 
     def refuse_malformed(self, error: BadRequest) -> None:
         """There is no id to reply to, so the reply carries null; many in a row end the socket."""
@@ -169,21 +208,26 @@ class Connection:
             self.close(CloseCode.RATE_LIMITED, '{"retry_after_ms":5000}')
 
     async def _run_commands(self) -> None:
-        while self._commands:
-            await self.writer.drained()
-            if self.writer.closed:
-                return  # the rights that the command was sent with may have ended
-            command = self._commands.popleft()
-            self.writer.reply_nowait(await self._answer(command))
-            self._run_after_reply()
+        try:
+            while self._commands:
+                await self.writer.drained()
+                if self.writer.closed:
+                    return  # the rights that the command was sent with may have ended
+                command = self._commands.popleft()
+                self.writer.reply_nowait(await self._answer(command))
+                self._run_after_reply()
+        finally:
+            self._running = self._commands = None
 
     def after_reply(self, step: Callable[[], None]) -> None:
         """Have `step` run directly behind the reply to the present command."""
+        if self._after_reply is None:
+            self._after_reply = []
         self._after_reply.append(step)
 
     def _run_after_reply(self) -> None:
-        steps, self._after_reply = self._after_reply, []
-        for step in steps:
+        steps, self._after_reply = self._after_reply, None
+        for step in steps or ():
             step()
 
     async def run_first(self, command: dict[str, Any]) -> None:
@@ -220,24 +264,19 @@ class Connection:
 
     # The sweep
 
-    def sweep(self, now: float) -> None:
-        """Called once a second: heartbeat, the end of the credentials, and of our patience."""
-        stalled_s = self.writer.stalled_s(now)
-        if stalled_s >= options().websocket_slow_timeout:
+    def sweep(self, turn: Round) -> None:
+        """Called once a second: silence, heartbeat, the end of the credentials and of patience."""
+        stalled_s = self.writer.stalled_s(turn.now)
+        expires_at = self.identity.expires_at
+        if stalled_s >= turn.slow_timeout_s:
             self._give_up(stalled_s)
-        elif not still_valid(self.identity):
+        elif expires_at is not None and expires_at <= turn.moment:
             self.close(CloseCode.UNAUTHORIZED, "credentials expired")
-        elif now >= self._heartbeat_at:
-            self._heartbeat_at += options().websocket_heartbeat_interval
-            present = presence.positions(self.subscriptions)
-            self.writer.write_nowait([heartbeat_frame(timezone.now(), self._heads(), present)])
-
-    def _heads(self) -> dict[str, int]:
-        return {
-            name: subscription.cursor
-            for name, subscription in self.subscriptions.items()
-            if subscription.state is SubscriptionState.LIVE
-        }
+        else:
+            if turn.now >= self._heartbeat_at:
+                self._heartbeat_at += turn.heartbeat_interval_s
+                self.writer.write_nowait(turn.heartbeat(self.subscriptions))
+            self.writer.ping_when_silent(turn.pings)
 
     # The end
 
@@ -271,14 +310,20 @@ class Connection:
             subscription.end()
         self.subscriptions.clear()
         self.watch.stop()
-        self.catching_up.stop()
+        if self._catching_up is not None:
+            self._catching_up.stop()
 
-    async def finish(self) -> None:
-        """The socket is gone, or its close is on the way: let go of everything."""
+    def let_go(self) -> None:
+        """The socket is gone, or its close is on the way: hold nothing for it any more."""
         self.end_subscriptions()
-        self._commands.clear()
+        if self._commands is not None:
+            self._commands.clear()
         if self._running is not None:
             self._running.cancel()
+
+    async def finish(self) -> None:
+        """Let go, and wait until what was written is sent."""
+        self.let_go()
         await self.writer.finished()
 
 

@@ -17,9 +17,10 @@ from pydantic_core import to_json
 from realtime.conf import options
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
-from realtime.protocol.errors import BadRequest, RealtimeError
+from realtime.protocol.errors import RealtimeError
 from realtime.protocol.payloads.operations import ConnectionOpened
 from realtime.security.identity import Authenticated
+from realtime.server.wire import PREPARED_FRAMES, Wire
 from realtime.sockets.connection import Connection
 from realtime.sockets.handshake import (
     SUBPROTOCOL,
@@ -31,7 +32,8 @@ from realtime.sockets.handshake import (
     refusal_after,
 )
 from realtime.sockets.paths import implied_subscription
-from realtime.sockets.writer import close_message
+from realtime.sockets.prepared import PreparedWriter
+from realtime.sockets.writer import AsgiWriter, close_message
 
 logger = logging.getLogger(__name__)
 
@@ -57,24 +59,54 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             await send(close_message(refusal.code, refusal.reason))
             return
-        connection = Connection(authenticated, node.hub, send)
+        wire = _handed_over(scope)
+        writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
+        connection = Connection(authenticated, node.hub, writer)
         node.connections.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
         )
-        code: Any = None
+        if wire is None:
+            await self._serve(connection, authenticated, node, scope, receive)
+            return
         try:
-            try:
-                await self._greet(connection, authenticated, node)
-                await self._subscribe_by_path(connection, scope)
-            except RealtimeError as error:
-                why = refusal_after(error)
-                connection.close(why.code, why.reason)
+            await self._begin(connection, authenticated, node, scope)
+        except BaseException:
+            connection.close(CloseCode.INTERNAL, "a fault of ours")
+            raise
+        finally:
+            wire.start(connection)  # and it is the wire that says when it is over
+
+    async def _serve(
+        self,
+        connection: Connection,
+        authenticated: Authenticated,
+        node: Node,
+        scope: dict[str, Any],
+        receive: Receive,
+    ) -> None:
+        """Where nothing can be handed over: this call lasts as long as the socket."""
+        code: int | None = None
+        try:
+            await self._begin(connection, authenticated, node, scope)
             code = await self._read(connection, receive)
         finally:
-            node.remove(connection)
+            connection.disconnected(code)
             await connection.finish()
-            logger.info("closed connection=%s code=%s", connection.id, code)
+
+    async def _begin(
+        self,
+        connection: Connection,
+        authenticated: Authenticated,
+        node: Node,
+        scope: dict[str, Any],
+    ) -> None:
+        try:
+            await self._greet(connection, authenticated, node)
+            await self._subscribe_by_path(connection, scope)
+        except RealtimeError as error:
+            why = refusal_after(error)
+            connection.close(why.code, why.reason)
 
     async def _admit(self, scope: dict[str, Any], node: Node) -> Authenticated:
         """Raises Refusal."""
@@ -129,8 +161,15 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 return code
             text = message.get("text")
             if text is None:
-                connection.refuse_malformed(BadRequest("expected a text frame, got a binary one"))
+                connection.binary_received(message["bytes"])
             elif len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
                 connection.close(CloseCode.TOO_LARGE, f"expected at most {limit} bytes")
             else:
-                connection.receive_nowait(text)
+                connection.text_received(text)
+
+
+def _handed_over(scope: dict[str, Any]) -> Wire | None:
+    """The socket itself, where the server offers it and it is still open."""
+    offered = scope.get("extensions", {}).get(PREPARED_FRAMES)
+    wire: Wire | None = offered["hand_over"]() if offered is not None else None
+    return wire

@@ -1,5 +1,7 @@
-"""How long the other end of a socket may be silent, as both servers' pings are told."""
+"""How long the other end of a socket may be silent: told to the servers that ping by themselves,
+and counted in sweeps where the socket was handed over."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -9,6 +11,15 @@ class Pings:
 
     interval_s: float
     timeout_s: float
+
+    @property
+    def ping_after(self) -> int:
+        """In sweeps, of which there is one a second; the first may follow at once."""
+        return math.ceil(self.interval_s) + 1
+
+    @property
+    def close_after(self) -> int:
+        return max(math.ceil(self.interval_s + self.timeout_s), self.ping_after) + 1
 
 
 def pings_within(connection_timeout_s: float) -> Pings:

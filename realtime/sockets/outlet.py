@@ -33,7 +33,7 @@ class UvicornOutlet:
         """
         transport = self._protocol.transport
         buffered = int(transport.get_write_buffer_size())
-        return buffered + _unacknowledged(transport) if buffered else 0
+        return buffered + unacknowledged(transport) if buffered else 0
 
     def close(self, code: CloseCode, reason: str, within_s: float) -> None:
         """Append a close frame to what is buffered; if the peer is not gone by then, cut it off."""
@@ -49,7 +49,7 @@ class UvicornOutlet:
         protocol.close_timer = protocol.loop.call_later(within_s, protocol.transport.abort)
 
 
-def _unacknowledged(transport: Any) -> int:
+def unacknowledged(transport: Any) -> int:
     """Bytes that the kernel holds for the peer, 0 where it does not tell (only Linux does)."""
     connection = transport.get_extra_info("socket")
     try:

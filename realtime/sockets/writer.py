@@ -1,16 +1,17 @@
 """One writer, one order: everything that a socket is sent goes through here.
 
-The writer over ASGI `send`. A server that offers prepared frames gets another one with the same
-face; nothing else of the connection knows the difference.
+`Writer` is what a connection knows of it; this one writes over ASGI `send`, the one of
+`realtime.sockets.prepared` straight to the transport of a socket that was handed over.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from realtime.protocol.codes import CloseCode
+from realtime.sockets.liveness import Pings
 from realtime.sockets.outlet import Send, outlet_of
 
 LAGGING_BYTES = 262_144  # beyond what the last reply put there
@@ -23,6 +24,34 @@ logger = logging.getLogger(__name__)
 def close_message(code: CloseCode, reason: str) -> dict[str, Any]:
     """A plain int for the code: some servers look at its exact type."""
     return {"type": "websocket.close", "code": int(code), "reason": reason}
+
+
+class Writer(Protocol):
+    """No method with `_nowait` ever waits."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether a close was given, or the peer is gone."""
+
+    @property
+    def writable(self) -> bool:
+        """False while the socket lags: above 256 KiB wait, beyond what the last reply put there."""
+
+    def write_nowait(self, frames: Sequence[bytes]) -> None: ...
+
+    def reply_nowait(self, frame: bytes) -> None: ...
+
+    def close_nowait(self, code: CloseCode, reason: str) -> None: ...
+
+    def stalled_s(self, now: float) -> float: ...
+
+    def ping_when_silent(self, pings: Pings) -> None: ...
+
+    def abandon(self, code: CloseCode, reason: str) -> None: ...
+
+    async def drained(self) -> None: ...
+
+    async def finished(self) -> None: ...
 
 
 class AsgiWriter:
@@ -81,6 +110,9 @@ class AsgiWriter:
             self._moved_at = now
         self._seen = (self._sent_frames, untaken)
         return now - self._moved_at
+
+    def ping_when_silent(self, pings: Pings) -> None:
+        """The server pings by itself."""
 
     def abandon(self, code: CloseCode, reason: str) -> None:
         """Close over the head of everything queued: the peer takes nothing.

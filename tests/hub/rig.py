@@ -32,6 +32,7 @@ from realtime.protocol.errors import RealtimeError, Unavailable
 from realtime.security.identity import Authenticated, Identity
 from realtime.sockets import catching_up, writer
 from realtime.sockets.connection import Connection
+from realtime.sockets.writer import AsgiWriter
 
 SPINS = 20  # turns of the loop between two rounds of answers
 ROUNDS = 20
@@ -164,7 +165,7 @@ class Tab:
 
         self._number = number
         return Connection(
-            Authenticated(Identity(user, "key.1", None, again), 0), self._rig.hub, send
+            Authenticated(Identity(user, "key.1", None, again), 0), self._rig.hub, AsgiWriter(send)
         )
 
     # What it does

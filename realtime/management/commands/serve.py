@@ -13,6 +13,7 @@ from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
+from realtime.server.prepared import PreparedProtocol
 from realtime.server.server import Plan
 from realtime.server.supervisor import run
 from realtime.sockets.liveness import pings_within
@@ -114,9 +115,9 @@ def _config(workers: int) -> Config:
         backlog=BACKLOG,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=PreparedProtocol,
         ws_per_message_deflate=False,
-        # The liveness check of plain ASGI sockets; above the size the protocol answers 1009.
+        # Until a socket is handed over; above the size the protocol answers 1009.
         ws_ping_interval=pings.interval_s,
         ws_ping_timeout=pings.timeout_s,
         ws_max_size=environment.websocket_max_message_bytes,

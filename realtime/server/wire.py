@@ -1,0 +1,313 @@
+"""A WebSocket after its handshake, as small as can be: a transport and what a peer may do on it.
+
+Text arrives by callback, and nothing is kept of a socket that is idle: frames are parsed by the
+websockets library's own parser, which is made when bytes arrive and dropped when it stands between
+two messages again. There are no timers either, but for a closing handshake: `sweep` finds silence.
+
+Must not import Django, nor anything that is above the transport.
+"""
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import SERVER, State
+from websockets.protocol import Protocol as Parser
+from websockets.streams import StreamReader
+
+from realtime.server.frames import fitting_reason
+
+PREPARED_FRAMES = "realtime.prepared_frames"  # the ASGI extension that gives wires
+# One mark for both: what is above it is told at once, what falls below it too.
+FULL_BYTES = 65_536
+FLOODED_BYTES = 262_144  # above it a peer that goes on asking is not read
+CLOSE_WITHIN_S = 10.0  # what a peer has to answer a close, as uvicorn gives it
+
+# A paused writer, an end, a reader paused for a flood, and one that waits for its receiver.
+_PAUSED, _OVER, _DEAF, _WAITING = 1, 2, 4, 8
+_PING = b"\x89\x04ping"  # any byte of the peer answers it
+
+logger = logging.getLogger(__name__)
+
+
+class Receiver(Protocol):
+    """Whoever the socket was handed over to. Nothing here may wait or raise."""
+
+    def text_received(self, text: str) -> None: ...
+
+    def binary_received(self, data: bytes) -> None: ...
+
+    def disconnected(self, code: int) -> None:
+        """Called once: the peer closed or is gone, or our own close is on its way."""
+
+
+class Wire(asyncio.Protocol):
+    """An open WebSocket. Use it in its loop's thread only.
+
+    `silent` counts the sweeps since the peer was last heard of.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_early",
+        "_flags",
+        "_fragments",
+        "_max_bytes",
+        "_parser",
+        "_receiver",
+        "_room",
+        "_timer",
+        "_transport",
+        "silent",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connections: set[Any],
+        max_bytes: int,
+        early: list[str | bytes],
+    ) -> None:
+        """`connections` is the server's own set, which a stop goes through; `max_bytes` is the
+        largest message that a peer may send; `early` are messages that came already. The
+        transport's reading must be paused: `start` resumes it."""
+        self._transport = transport
+        self._connections = connections
+        self._max_bytes = max_bytes
+        self._early: list[str | bytes] | None = early
+        self._flags = _WAITING
+        self._parser: Parser | None = None
+        self._fragments: list[bytes] | None = None  # of a message, the first byte tells its kind
+        self._receiver: Receiver | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.silent = 0
+
+    # Writing
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more is written: a close was sent or received, or the peer is gone."""
+        return bool(self._flags & _OVER)
+
+    @property
+    def full(self) -> bool:
+        """Whether more than 64 KiB wait for the peer; false again when less do."""
+        return bool(self._flags & _PAUSED)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """To look at; whatever is written goes through `write`."""
+        return self._transport
+
+    def write(self, data: bytes) -> None:
+        """Whole frames, made already. After a close nothing is written."""
+        if not self._flags & _OVER:
+            self._transport.write(data)
+
+    async def room(self) -> None:
+        """Wait while the wire is full; returns at once when it is closed."""
+        while self._flags & (_PAUSED | _OVER) == _PAUSED:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)
+
+    def pause_writing(self) -> None:
+        self._flags |= _PAUSED
+
+    def resume_writing(self) -> None:
+        self._flags &= ~_PAUSED
+        if self._flags & _DEAF:
+            self._hear()
+        self._let_go()
+
+    def _hear(self) -> None:
+        self._flags &= ~(_DEAF | _WAITING)
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _let_go(self) -> None:
+        if self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+
+    # Reading
+
+    def start(self, receiver: Receiver) -> None:
+        """Deliver from now on, first the messages that came before. To be called once."""
+        self._receiver = receiver
+        early, self._early = self._early, None
+        for message in early or ():
+            self._deliver(message)
+        if self._flags & _OVER:
+            sent = self._parser.close_sent if self._parser is not None else None
+            self._disconnected(CloseCode.ABNORMAL_CLOSURE if sent is None else sent.code)
+        else:
+            self._hear()
+
+    def adopt(self, parser: Parser, fragments: list[bytes] | None) -> None:
+        """Go on where another protocol stopped: within a frame, or within a message."""
+        self._fragments = fragments
+        if _stands_between_messages(parser):
+            parser.parser.close()
+        else:
+            self._parser = parser
+
+    def data_received(self, data: bytes) -> None:
+        self.silent = 0
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = self._made_parser()
+        parser.receive_data(data)
+        for frame in parser.events_received():
+            if isinstance(frame, Frame):
+                self._take(frame)
+        self._write_out(parser)
+        if parser.close_rcvd is not None and parser.parser_exc is None:
+            self._end(parser.close_rcvd.code)
+        elif parser.parser_exc is not None:
+            sent = parser.close_sent
+            self._end(CloseCode.ABNORMAL_CLOSURE if sent is None else sent.code)
+        elif _stands_between_messages(parser):
+            parser.parser.close()  # it refers to itself: without this it would wait for the gc
+            self._parser = None
+
+    def _made_parser(self) -> Parser:
+        return Parser(SERVER, state=State.OPEN, max_size=self._max_bytes, logger=logger)
+
+    def _take(self, frame: Frame) -> None:
+        opcode, data = frame.opcode, bytes(frame.data)
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if frame.fin:
+                self._complete(opcode, data)
+            else:
+                self._fragments = [bytes([opcode]), data]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(data)
+            if frame.fin:
+                (kind, *parts), self._fragments = self._fragments, None
+                self._complete(Opcode(kind[0]), b"".join(parts))
+
+    def _complete(self, opcode: Opcode, data: bytes) -> None:
+        if opcode is Opcode.BINARY:
+            self._deliver(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.fail(CloseCode.INVALID_DATA, "expected UTF-8, got other bytes")
+        else:
+            self._deliver(text)
+
+    def _deliver(self, message: str | bytes) -> None:
+        """What comes after a close of either side is nobody's business any more."""
+        if self._flags & _OVER or self._receiver is None:
+            return
+        if isinstance(message, str):
+            self._receiver.text_received(message)
+        else:
+            self._receiver.binary_received(message)
+
+    def _write_out(self, parser: Parser) -> None:
+        """What the parser answered by itself: pongs and closes. A peer that asks for more pongs
+        than it takes is not read until it has taken them."""
+        output = b"".join(parser.data_to_send())
+        if not output:
+            return
+        self._transport.write(output)
+        if self._flags == _PAUSED and self.buffered > FLOODED_BYTES:
+            self._flags |= _DEAF
+            self._transport.pause_reading()
+
+    # Silence
+
+    def sweep(self, ping_after: int, close_after: int) -> None:
+        """Called once a second or so: ping a peer that was silent for `ping_after` calls, close
+        one that was for `close_after`."""
+        self.silent += 1
+        if self.silent == ping_after:
+            self.write(_PING)
+        elif self.silent >= close_after:
+            self.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+
+    # The end
+
+    def close(self, code: int, reason: str = "", *, within_s: float = CLOSE_WITHIN_S) -> None:
+        """Send a close behind what was written; whoever has not answered it by then is cut off.
+
+        The receiver hears of it at the loop's next turn. Raises ProtocolError for a code that a
+        close frame may not carry.
+        """
+        if self._flags & _OVER:
+            return
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = self._made_parser()
+        if parser.state is State.OPEN:  # else the parser has met the peer's close, or a fault
+            parser.send_close(code, fitting_reason(reason))
+        self._flags |= _OVER
+        self._transport.write(b"".join(parser.data_to_send()))
+        if self._flags & (_DEAF | _WAITING):
+            self._hear()
+        self._cut_off_after(within_s)
+        self._let_go()
+        asyncio.get_running_loop().call_soon(self._disconnected, code)
+
+    def fail(self, code: int, reason: str) -> None:
+        """Close without waiting for an answer: the peer is taken for dead, or broke the rules."""
+        self.close(code, reason)
+        self._transport.close()
+
+    def shutdown(self) -> None:
+        """The server stops; it asks this of all its connections at once."""
+        self.fail(CloseCode.SERVICE_RESTART, "")
+
+    def _end(self, code: int) -> None:
+        """Both sides have said what they had to say."""
+        self._flags |= _OVER
+        self._transport.close()
+        if self.buffered:
+            self._cut_off_after(CLOSE_WITHIN_S)
+        self._disconnected(code)
+
+    def _cut_off_after(self, within_s: float) -> None:
+        """close() alone waits for the peer to take what is buffered, for ever."""
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(within_s, self._transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._flags |= _OVER
+        self._connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._parser is not None:
+            self._parser.parser.close()
+            self._parser = None
+        self._disconnected(CloseCode.ABNORMAL_CLOSURE)
+
+    def _disconnected(self, code: int) -> None:
+        self._let_go()
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.disconnected(code)
+
+
+def _stands_between_messages(parser: Parser) -> bool:
+    """Nothing of it is needed for what comes next.
+
+    Its generator tells where it stands: `at_eof` waits for the first byte of a frame.
+    """
+    if parser.state is not State.OPEN or parser.current_size is not None:
+        return False
+    place: Any = parser.parser
+    while place.gi_yieldfrom is not None:
+        place = place.gi_yieldfrom
+    return bool(place.gi_code is StreamReader.at_eof.__code__)
