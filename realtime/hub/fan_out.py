@@ -23,6 +23,8 @@ Due = tuple[int, Sequence[Entry], Sequence[bytes]]
 class FanOut:
     """`position` is the highest seq handed to every subscription, or left to their catching up."""
 
+    __slots__ = ("_last", "_ring", "_running", "_spawn", "position", "subscriptions")
+
     def __init__(self, ring: Ring, spawn: Spawn) -> None:
         self.subscriptions: set[Subscription] = set()
         self.position = 0
