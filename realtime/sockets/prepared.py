@@ -34,9 +34,10 @@ class PreparedWriter:
     @property
     def writable(self) -> bool:
         wire = self._wire
-        if wire.closed or not wire.full:
+        if not wire.full:
+            self._allowance = 0
             return not wire.closed
-        return wire.buffered - self._allowance <= LAGGING_BYTES
+        return not wire.closed and wire.buffered - self._allowance <= LAGGING_BYTES
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Write frames; after a close nothing more is taken."""
