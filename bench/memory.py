@@ -1,9 +1,9 @@
 """`python -m bench.memory`: what idle sockets cost a server in resident memory.
 
-Opens authenticated sockets, every one of another person, subscribed to one project by its path, in
-steps (1,000, 10,000, 15,000) and reads the server's resident memory at each, idle for two rounds of
-heartbeats; at the last step also after a number of messages was fanned out to all of them. The clients are
-in this process, the server and its Valkey in others. Also says how long the joining took and the
+Opens authenticated sockets, each of another person, subscribed to one project by its path, in steps
+(1,000, 10,000, 15,000) and reads the server's resident memory at each, after two rounds of
+heartbeats; at the last step also after messages were fanned out to all of them. The clients are in
+this process, the server and its Valkey in others. Also says how long the joining took and the
 server's CPU per delivery.
 """
 

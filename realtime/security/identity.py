@@ -67,9 +67,8 @@ _NOT_KEPT = frozenset({"password", "last_login", "date_joined", "email"})
 
 @cache
 def _kept_fields(model: type[Model]) -> tuple[str, ...]:
-    return tuple(
-        field.attname for field in model._meta.concrete_fields if field.name not in _NOT_KEPT
-    )
+    fields = model._meta.concrete_fields  # noqa: SLF001 - Django documents it
+    return tuple(field.attname for field in fields if field.name not in _NOT_KEPT)
 
 
 class KeptUser:
