@@ -20,17 +20,22 @@ class Readers:
         """None: readers of this kind of stream are not kept, everyone is looked up."""
         self._everyone = isinstance(loaded, Everyone)
         self._kept = loaded is not None
-        self._known: set[int] = (
-            set() if loaded is None or isinstance(loaded, Everyone) else {*loaded}
-        )
+        found = () if loaded is None or isinstance(loaded, Everyone) else loaded
+        # A person's own stream has one reader, and there are as many of those as people.
+        self._known: set[int] | tuple[int, ...] = {*found} if len(found) > 1 else tuple(found)
 
     def __contains__(self, user_id: int) -> bool:
         return self._everyone or user_id in self._known
 
     def admit(self, user_id: int) -> None:
         """Somebody's right was read at or after `last`."""
-        if self._kept:
-            self._known.add(user_id)
+        if self._kept and user_id not in self._known:
+            self._writable().add(user_id)
+
+    def _writable(self) -> set[int]:
+        if isinstance(self._known, tuple):
+            self._known = set(self._known)
+        return self._known
 
     def move(self, entries: Iterable[Entry]) -> None:
         """`last` passes these entries."""
@@ -39,10 +44,10 @@ class Readers:
                 continue
             if entry.ends == EVERYONE:
                 self._everyone = False
-                self._known.clear()
+                self._known = ()
             elif entry.ends.startswith("user."):
-                self._known.discard(int(entry.ends.removeprefix("user.")))
+                self._writable().discard(int(entry.ends.removeprefix("user.")))
 
     def forget(self) -> None:
         """`last` jumped over entries that were not seen."""
-        self._known.clear()
+        self._known = ()

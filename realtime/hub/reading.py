@@ -49,15 +49,16 @@ def _open(asked: Sequence[tuple[str, int]]) -> list[Opening | RealtimeError]:
     """For pairs of a stream's name and how many of its newest entries are wanted."""
     with snapshot():
         states = {state.name: state for state in stream_states_by_name(name for name, _ in asked)}
-        limit = max(limit for _, limit in asked)
-        entries = newest_of_many([state.id for state in states.values()], limit=limit)
+        filled = [states[name].id for name, limit in asked if limit and name in states]
+        most = max(limit for _, limit in asked)
+        entries = newest_of_many(filled, limit=most) if filled else {}
         readers = registry.readers_of([StreamName.parse(name) for name in states])
     answers: list[Opening | RealtimeError] = []
     for name, limit in asked:
         if (state := states.get(name)) is None:
             answers.append(NotFound(f"expected an existing stream, got {name!r}"))
         else:
-            newest = entries.get(state.id, [])[-limit:]
+            newest = entries.get(state.id, [])[-limit:] if limit else []
             answers.append(Opening(state, newest, readers.get(StreamName.parse(name))))
     return answers
 

@@ -1,8 +1,6 @@
 """The newest entries of a stream, in memory."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from realtime.log.entries import Entry
 
@@ -16,7 +14,7 @@ class Ring:
     __slots__ = ("_bytes", "_entries")
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: list[Entry] = []  # an empty deque takes 13 times as much, in every stream
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -56,7 +54,7 @@ class Ring:
         first = self.first
         if first is None or seq < first - 1:
             return None
-        return list(islice(self._entries, seq - first + 1, None))
+        return self._entries[seq - first + 1 :]
 
     def _drop_first(self) -> None:
-        self._bytes -= len(self._entries.popleft().frame or b"")
+        self._bytes -= len(self._entries.pop(0).frame or b"")

@@ -18,7 +18,7 @@ from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
-from realtime.protocol.streams import group_of
+from realtime.protocol.streams import StreamKind, StreamName, group_of
 
 if TYPE_CHECKING:
     from realtime.hub.subscription import Subscription
@@ -39,6 +39,33 @@ class Noted(NamedTuple):
 
 class HubStream:
     """`reader` reads the log; `spawn` starts a task that the hub looks after."""
+
+    __slots__ = (
+        "_blanked",
+        "_early",
+        "_fan_out",
+        "_healing",
+        "_known",
+        "_pending",
+        "_reader",
+        "_redactions",
+        "_resets",
+        "_spawn",
+        "_waiters",
+        "_waiting_signals",
+        "announced",
+        "checked_at",
+        "epoch",
+        "floor",
+        "group",
+        "healed",
+        "id",
+        "last",
+        "left_at",
+        "name",
+        "readers",
+        "ring",
+    )
 
     def __init__(self, name: str, reader: LogReader, spawn: Spawn) -> None:
         self.name = name
@@ -73,10 +100,16 @@ class HubStream:
     # Opening and resetting
 
     async def open(self) -> None:
-        """Read epoch, head and the newest frames. Raises NotFound, Unavailable."""
+        """Read epoch, head and the newest frames. Raises NotFound, Unavailable.
+
+        A person's own stream is open for every socket of theirs, and hardly ever resumed from: its
+        frames are read when somebody wants them.
+        """
         redactions = self._redactions
         self.checked_at = time.monotonic()
-        self._adopt(await self._reader.open(self.name, MAX_ENTRIES), redactions)
+        personal = StreamName.parse(self.name).kind is StreamKind.USER
+        newest = 0 if personal else MAX_ENTRIES
+        self._adopt(await self._reader.open(self.name, newest), redactions)
         early, self._early = self._early, []
         for epoch, entries in early:
             self.arrive(epoch, entries)

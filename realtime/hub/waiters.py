@@ -6,6 +6,8 @@ import asyncio
 class Waiters:
     """Woken by the stream when its `last` moves; truthy while somebody waits."""
 
+    __slots__ = ("_waiting",)
+
     def __init__(self) -> None:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 

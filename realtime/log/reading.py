@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db.models import F, Value
 from django.db.models.functions import Concat
@@ -10,9 +11,11 @@ from realtime.log.entries import Entry
 from realtime.models import Event, Installation, Stream
 from realtime.protocol.errors import NotFound
 
+Key = TypeVar("Key", int, str)
+
 PAGE_EVENTS = 500
 PAGE_BYTES = 262_144
-QUERY_KEYS = 5_000
+QUERY_KEYS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,23 @@ def stream_state(name: str) -> StreamState:
 
 
 def stream_states(ids: Iterable[int]) -> list[StreamState]:
-    """The present heads of many streams, by id: in one query for each 5,000 of them, because a
+    """The present heads of many streams, by id: in one query for each 4,096 of them, because a
     database takes only so many parameters."""
     keys = list(ids)
-    parts = [keys[start : start + QUERY_KEYS] for start in range(0, len(keys), QUERY_KEYS)]
+    parts = [_even(keys[start : start + QUERY_KEYS]) for start in range(0, len(keys), QUERY_KEYS)]
     return [StreamState(*row) for part in parts for row in _states().filter(id__in=part)]  # type: ignore[attr-defined]
 
 
 def stream_states_by_name(names: Iterable[str]) -> list[StreamState]:
     """The rows of those streams that exist, in one query."""
-    return [StreamState(*row) for row in _states().filter(name__in=list(names))]  # type: ignore[attr-defined]
+    return [StreamState(*row) for row in _states().filter(name__in=_even(list(names)))]  # type: ignore[attr-defined]
+
+
+def _even(keys: "list[Key]") -> "list[Key]":
+    """Padded to a power of two by the last one, which changes no answer. A connection keeps 128
+    statements, and one with thousands of parameters is large: without it there would be another
+    for every number of sockets."""
+    return keys + keys[-1:] * ((1 << max(0, len(keys) - 1).bit_length()) - len(keys))
 
 
 _COLUMNS = ("seq", "frame", "type", "ends", "blanks")

@@ -123,6 +123,8 @@ class Room:
                 tab.told = None
 
     def lacks(self, leases: list[str]) -> None:
+        if not leases:
+            return
         wanted = set(leases)
         for tab in self.tabs.values():
             if tab.lease in wanted:

@@ -21,8 +21,3 @@ class Batch(list[bytes]):
         if form is None:
             form = self._forms[codec] = codec(self)
         return form
-
-
-def form_of(frames: Sequence[bytes], codec: Codec) -> bytes:
-    """The frames as the codec writes them: made once where they are a batch, else now."""
-    return frames.form(codec) if isinstance(frames, Batch) else codec(frames)

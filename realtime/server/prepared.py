@@ -75,6 +75,7 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
         when the application returns: that must be nothing."""
         self.transport = cast("Any", _Nothing())
         self.disconnected = True  # a `send` raises
+        self.read_paused = False
         self.writable.set()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
         self.frames = []

@@ -24,8 +24,6 @@ FULL_BYTES = 65_536
 FLOODED_BYTES = 262_144  # above it a peer that goes on asking is not read
 CLOSE_WITHIN_S = 10.0  # what a peer has to answer a close, as uvicorn gives it
 
-# A paused writer, an end, a reader paused for a flood, and one that waits for its receiver.
-_PAUSED, _OVER, _DEAF, _WAITING = 1, 2, 4, 8
 _PING = b"\x89\x04ping"  # any byte of the peer answers it
 
 logger = logging.getLogger(__name__)
@@ -45,13 +43,15 @@ class Receiver(Protocol):
 class Wire(asyncio.Protocol):
     """An open WebSocket. Use it in its loop's thread only.
 
-    `silent` counts the sweeps since the peer was last heard of.
+    closed: nothing more is written: a close was sent or received, or the peer is gone
+    full: more than 64 KiB wait for the peer; false again when less do
+    silent: the sweeps since the peer was last heard of
     """
 
     __slots__ = (
         "_connections",
+        "_deaf",
         "_early",
-        "_flags",
         "_fragments",
         "_max_bytes",
         "_parser",
@@ -59,6 +59,8 @@ class Wire(asyncio.Protocol):
         "_room",
         "_timer",
         "_transport",
+        "closed",
+        "full",
         "silent",
     )
 
@@ -76,7 +78,9 @@ class Wire(asyncio.Protocol):
         self._connections = connections
         self._max_bytes = max_bytes
         self._early: list[str | bytes] | None = early
-        self._flags = _WAITING
+        self.closed = False
+        self.full = False
+        self._deaf = True  # the transport's reading is paused
         self._parser: Parser | None = None
         self._fragments: list[bytes] | None = None  # of a message, the first byte tells its kind
         self._receiver: Receiver | None = None
@@ -85,16 +89,6 @@ class Wire(asyncio.Protocol):
         self.silent = 0
 
     # Writing
-
-    @property
-    def closed(self) -> bool:
-        """Nothing more is written: a close was sent or received, or the peer is gone."""
-        return bool(self._flags & _OVER)
-
-    @property
-    def full(self) -> bool:
-        """Whether more than 64 KiB wait for the peer; false again when less do."""
-        return bool(self._flags & _PAUSED)
 
     @property
     def buffered(self) -> int:
@@ -108,27 +102,27 @@ class Wire(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Whole frames, made already. After a close nothing is written."""
-        if not self._flags & _OVER:
+        if not self.closed:
             self._transport.write(data)
 
     async def room(self) -> None:
         """Wait while the wire is full; returns at once when it is closed."""
-        while self._flags & (_PAUSED | _OVER) == _PAUSED:
+        while self.full and not self.closed:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
 
     def pause_writing(self) -> None:
-        self._flags |= _PAUSED
+        self.full = True
 
     def resume_writing(self) -> None:
-        self._flags &= ~_PAUSED
-        if self._flags & _DEAF:
+        self.full = False
+        if self._deaf and self._receiver is not None:
             self._hear()
         self._let_go()
 
     def _hear(self) -> None:
-        self._flags &= ~(_DEAF | _WAITING)
+        self._deaf = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -145,7 +139,7 @@ class Wire(asyncio.Protocol):
         early, self._early = self._early, None
         for message in early or ():
             self._deliver(message)
-        if self._flags & _OVER:
+        if self.closed:
             sent = self._parser.close_sent if self._parser is not None else None
             self._disconnected(CloseCode.ABNORMAL_CLOSURE if sent is None else sent.code)
         else:
@@ -207,7 +201,7 @@ class Wire(asyncio.Protocol):
 
     def _deliver(self, message: str | bytes) -> None:
         """What comes after a close of either side is nobody's business any more."""
-        if self._flags & _OVER or self._receiver is None:
+        if self.closed or self._receiver is None:
             return
         if isinstance(message, str):
             self._receiver.text_received(message)
@@ -221,8 +215,8 @@ class Wire(asyncio.Protocol):
         if not output:
             return
         self._transport.write(output)
-        if self._flags == _PAUSED and self.buffered > FLOODED_BYTES:
-            self._flags |= _DEAF
+        if self.full and not self.closed and self.buffered > FLOODED_BYTES:
+            self._deaf = True
             self._transport.pause_reading()
 
     # Silence
@@ -244,16 +238,16 @@ class Wire(asyncio.Protocol):
         The receiver hears of it at the loop's next turn. Raises ProtocolError for a code that a
         close frame may not carry.
         """
-        if self._flags & _OVER:
+        if self.closed:
             return
         parser = self._parser
         if parser is None:
             parser = self._parser = self._made_parser()
         if parser.state is State.OPEN:  # else the parser has met the peer's close, or a fault
             parser.send_close(code, fitting_reason(reason))
-        self._flags |= _OVER
+        self.closed = True
         self._transport.write(b"".join(parser.data_to_send()))
-        if self._flags & (_DEAF | _WAITING):
+        if self._deaf:
             self._hear()
         self._cut_off_after(within_s)
         self._let_go()
@@ -270,7 +264,7 @@ class Wire(asyncio.Protocol):
 
     def _end(self, code: int) -> None:
         """Both sides have said what they had to say."""
-        self._flags |= _OVER
+        self.closed = True
         self._transport.close()
         if self.buffered:
             self._cut_off_after(CLOSE_WITHIN_S)
@@ -283,7 +277,7 @@ class Wire(asyncio.Protocol):
             self._timer = loop.call_later(within_s, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._flags |= _OVER
+        self.closed = True
         self._connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()

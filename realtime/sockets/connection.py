@@ -26,7 +26,7 @@ from realtime.protocol.frames import (
 )
 from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
-from realtime.security.identity import Authenticated
+from realtime.security.identity import Authenticated, restored
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
@@ -70,7 +70,7 @@ class Connection:
 
     def __init__(self, authenticated: Authenticated, hub: "Hub", writer: Writer) -> None:
         self.id = uuid.uuid4().hex
-        self.identity = authenticated.identity
+        self.identity = authenticated.identity.kept()
         self.hub = hub
         self.writer = writer
         self.subscriptions: dict[str, Subscription] = {}
@@ -89,7 +89,8 @@ class Connection:
 
     @property
     def user(self) -> Any:
-        return self.identity.user
+        """Made anew at every call, without a read."""
+        return restored(self.identity.user)
 
     @property
     def user_id(self) -> int:
@@ -101,7 +102,7 @@ class Connection:
 
     async def adopt(self, authenticated: Authenticated) -> None:
         """Act for this identity from now on, and hear of its end. Raises Unavailable."""
-        self.identity = authenticated.identity
+        self.identity = authenticated.identity.kept()
         self.watch.stop()
         await self.watch.start(authenticated.at)
 

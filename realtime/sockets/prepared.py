@@ -6,7 +6,7 @@ transport's own buffer.
 
 from collections.abc import Sequence
 
-from realtime.protocol.batch import form_of
+from realtime.protocol.batch import Batch
 from realtime.protocol.codes import CloseCode
 from realtime.server.frames import text_frame, text_frames
 from realtime.server.wire import Wire
@@ -34,13 +34,14 @@ class PreparedWriter:
     @property
     def writable(self) -> bool:
         wire = self._wire
-        if wire.closed or not wire.full:
+        if not wire.full:
+            self._allowance = 0
             return not wire.closed
-        return wire.buffered - self._allowance <= LAGGING_BYTES
+        return not wire.closed and wire.buffered - self._allowance <= LAGGING_BYTES
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Write frames; after a close nothing more is taken."""
-        data = form_of(frames, text_frames)
+        data = frames.form(text_frames) if type(frames) is Batch else text_frames(frames)
         self._written += len(data)
         self._wire.write(data)
 

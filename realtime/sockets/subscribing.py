@@ -83,7 +83,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
     new = Subscription(
         stream, connection, cursor=cursor, authorized_at=state.head, target=state.head
     )
-    connection.subscriptions[state.name] = new
+    connection.subscriptions[stream.name] = new
     presence.settle(connection, name)
     acks.opened(
         new,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from realtime.hub import stream as stream_module
+from realtime.hub.fan_out import JOIN_SIGNALS_S
 from realtime.hub.fan_out import SLICE
 from realtime.hub.stream import MAX_WAITING_SIGNALS
 from realtime.hub.subscription import SubscriptionState
@@ -127,8 +128,9 @@ def test_waiting_signals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(3 * MAX_WAITING_SIGNALS):
             scene.stream.signal(1, [b"signal"])
         scene.arrive(scene.log.commit())
-        for _ in range(5):
-            await asyncio.sleep(0)
+        while len(reader.signals) < MAX_WAITING_SIGNALS:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(2 * JOIN_SIGNALS_S)
         assert len(reader.signals) == MAX_WAITING_SIGNALS
         while scene.tasks.running:
             await asyncio.sleep(0.001)
@@ -153,5 +155,23 @@ def test_waiting_for_the_stream_to_move() -> None:
         assert await waiting
         assert await scene.stream.beyond(0, 0)
         assert not scene.stream._waiters
+
+    play(Scene(), story)
+
+
+def test_signals_of_a_crowd_are_joined() -> None:
+    """The first goes at once; those of the next 40 ms go together, and no event waits for them."""
+
+    async def story(scene: Scene) -> None:
+        reader = scene.reader()
+        for number in range(5):
+            scene.stream.signal(0, [b"signal %d" % number])
+        assert reader.signals == [b"signal 0"]
+        scene.arrive(scene.log.commit())
+        assert reader.seqs == [1]
+        while len(reader.signals) < 5:
+            assert len(reader.signals) == 1
+            await asyncio.sleep(0.001)
+        assert reader.signals == [b"signal %d" % number for number in range(5)]
 
     play(Scene(), story)
