@@ -89,7 +89,9 @@ class HubStream:
         self._redactions = 0
         self._blanked = 0
         self._resets = 0
-        self._early: list[tuple[str, Sequence[Entry]]] = []  # came while the stream was opened
+        self._early: tuple[
+            tuple[str, Sequence[Entry]], ...
+        ] = ()  # came while the stream was opened
         self._waiting_signals = 0
         self._waiters = Waiters()
 
@@ -110,7 +112,7 @@ class HubStream:
         personal = StreamName.parse(self.name).kind is StreamKind.USER
         newest = 0 if personal else MAX_ENTRIES
         self._adopt(await self._reader.open(self.name, newest), redactions)
-        early, self._early = self._early, []
+        early, self._early = self._early, ()
         for epoch, entries in early:
             self.arrive(epoch, entries)
 
@@ -204,7 +206,7 @@ class HubStream:
         """
         if not self.epoch:
             if len(self._early) < MAX_ENTRIES:
-                self._early.append((epoch, entries))
+                self._early = (*self._early, (epoch, entries))
             return True
         if epoch != self.epoch:
             return False

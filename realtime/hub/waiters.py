@@ -9,7 +9,7 @@ class Waiters:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting: tuple[tuple[int, asyncio.Future[None]], ...] = ()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -18,15 +18,14 @@ class Waiters:
         """Until woken with a `last` above `seq`, or with everyone; False when time ran out."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = (seq, future)
-        self._waiting.append(waiter)
+        self._waiting = (*self._waiting, waiter)
         try:
             async with asyncio.timeout(timeout_s):
                 await future
         except TimeoutError:
             return False
         finally:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
+            self._waiting = tuple(one for one in self._waiting if one is not waiter)
         return True
 
     def wake(self, last: int, *, everyone: bool = False) -> None:
@@ -35,4 +34,4 @@ class Waiters:
         for seq, future in self._waiting:
             if (everyone or last > seq) and not future.done():
                 future.set_result(None)
-        self._waiting = [waiter for waiter in self._waiting if not waiter[1].done()]
+        self._waiting = tuple(waiter for waiter in self._waiting if not waiter[1].done())

@@ -1,18 +1,22 @@
 """Routes of sockets."""
 
+import sys
 from typing import Any
 
 from django.urls import re_path
 
 from realtime.protocol.codes import CloseCode
-from realtime.sockets import daphne, uvicorn
+from realtime.sockets import uvicorn
 from realtime.sockets.consumer import RealtimeConsumer
 from realtime.sockets.writer import close_message
 
 
 def websocket_urlpatterns() -> list[Any]:
     """Patterns for Channels' URLRouter; the servers are made to keep the contract on them."""
-    daphne.install()
+    if "daphne.server" in sys.modules:  # it has imported itself before the application
+        from realtime.sockets import daphne
+
+        daphne.install()
     uvicorn.install()
     application = RealtimeConsumer.as_asgi()
     unknown: Any = UnknownPath()  # an ASGI application, where Django's types expect a view
