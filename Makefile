@@ -2,9 +2,10 @@
 # make test                          the whole suite on SQLite; make test-postgres on PostgreSQL
 # make latency                       commit to receipt, measured on a server of its own
 # make faults [SECONDS=600] [SEED=7]  everything under random faults, compared with the log
+# make conformance                   RFC 6455: the Autobahn cases, and docs/conformance.md
 # make check                         format, lint, types, import directions, migrations, API schema
 
-.PHONY: help install install-dev run test test-postgres check latency faults
+.PHONY: help install install-dev run test test-postgres check conformance latency faults
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -78,6 +79,9 @@ check: install-dev
 	$(PY) -m pytest -q tests/test_imports.py
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+conformance: install-dev
+	$(PY) -m tests.conformance
 
 latency: install-dev
 	$(PY) -m bench.latency $(ARGS)

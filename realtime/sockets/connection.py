@@ -202,11 +202,15 @@ class Connection:
             self.close(CloseCode.BAD_REQUEST, "too many malformed frames")
 
     def _refuse(self, frame: bytes) -> None:
-        """A refusal is made as fast as a peer can send: one that does not read them is closed."""
+        """A refusal is made as fast as a peer can send: one that does not read them is closed,
+        over the head of what it does not read."""
         if self.writer.writable:
             self.writer.reply_nowait(frame)
-        else:
-            self.close(CloseCode.RATE_LIMITED, '{"retry_after_ms":5000}')
+        elif not self.writer.closed:
+            code, reason = CloseCode.RATE_LIMITED, '{"retry_after_ms":5000}'
+            logger.info("closing connection=%s code=%d reason=%s", self.id, code, reason)
+            self.writer.abandon(code, reason)
+            self.end_subscriptions()
 
     async def _run_commands(self) -> None:
         try:

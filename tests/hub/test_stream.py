@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from realtime.hub import stream as stream_module
-from realtime.hub.fan_out import JOIN_SIGNALS_S
-from realtime.hub.fan_out import SLICE
+from realtime.hub.fan_out import JOIN_SIGNALS_S, SLICE
 from realtime.hub.stream import MAX_WAITING_SIGNALS
 from realtime.hub.subscription import SubscriptionState
 from tests.hub.fakes import Reader
@@ -137,8 +136,7 @@ def test_waiting_signals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(2):
             scene.stream.signal(2, [b"signal"])
         scene.arrive(scene.log.commit())
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await asyncio.sleep(2 * JOIN_SIGNALS_S)
         assert len(reader.signals) == MAX_WAITING_SIGNALS + 2
 
     play(Scene(), story)

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ class Client:
             headers["Cookie"] = cookie
         place = urlsplit(url)
         reached = socket.create_connection((reach or place.hostname, place.port or 80), timeout=10)
+        reached.settimeout(None)  # else a quiet or a blocked socket would be ended by this client
         if slow:
             reached.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131_072)
         self.frames: list[Frame] = []
@@ -173,6 +175,12 @@ class Client:
     def flushed(self) -> None:
         """Everything written to this socket until now has been read."""
         self.ok("ping")
+
+
+def cut(client: Client) -> None:
+    """End the connection without a word: a closing handshake would wait for all that is unread."""
+    with suppress(OSError):
+        client.socket.socket.shutdown(socket.SHUT_RDWR)
 
 
 def shaped_error(reply: Frame) -> Any:

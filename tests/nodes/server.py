@@ -1,4 +1,5 @@
-"""A server process: `manage.py serve` (uvicorn) or Daphne, on a free port, with its log kept."""
+"""A server process on a free port, with its log kept: `manage.py serve` (uvicorn with our WebSocket
+class), uvicorn as it comes, or Daphne."""
 
 import re
 import signal
@@ -17,7 +18,10 @@ STOP_TIMEOUT_S = 20.0
 _LISTENING = re.compile(r"Listening on (?:TCP address |http://)([0-9.]+:[0-9]+)")
 
 UVICORN = ("manage.py", "serve", "--port", "0")
+PLAIN = ("-m", "tests.nodes.plain")
 DAPHNE = ("-m", "daphne", "-e", "tcp:port=0:interface=127.0.0.1", "pm_project.asgi:application")
+# Those that are held to the protocol document.
+COMMANDS = {"uvicorn": UVICORN, "plain": PLAIN, "daphne": DAPHNE}
 
 
 class Server:
@@ -26,7 +30,8 @@ class Server:
     def __init__(
         self, installation: Installation, command: Sequence[str] = UVICORN, **variables: str
     ) -> None:
-        self.name = "daphne" if "daphne" in command else "uvicorn"
+        modules = {"daphne": "daphne", "tests.nodes.plain": "plain"}
+        self.name = next((name for module, name in modules.items() if module in command), "uvicorn")
         self.log: list[str] = []
         self._listening = threading.Event()
         self._address = ""

@@ -1,4 +1,4 @@
-"""Two real servers on one database and one channel layer, and people to connect to them.
+"""Three real servers on one database and one channel layer, and people to connect to them.
 
 Started once: every test makes people and a project of its own. Fixtures do not touch pytest's test
 database; the servers have one of their own.
@@ -14,11 +14,10 @@ import pytest
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation, temporary_installation
-from tests.nodes.server import DAPHNE, UVICORN, Server, running
+from tests.nodes.server import COMMANDS, Server, running
 
 # Of other sites; the servers' own are always allowed.
 ALLOWED_ORIGINS = ("https://app.example.org", "http://localhost:5173")
-COMMANDS = {"uvicorn": UVICORN, "daphne": DAPHNE}
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,14 @@ def backstage(installation: Installation) -> Iterator[Backstage]:
 
 @pytest.fixture(scope="session")
 def nodes(installation: Installation, backstage: Backstage) -> Iterator[dict[str, Server]]:
-    """Both servers, by name. uvicorn's keeps the channel layer, so it stops last."""
+    """All servers, by name. That of `serve` keeps the channel layer, so it stops last."""
     with running(*(Server(installation, command) for command in COMMANDS.values())) as found:
         yield {server.name: server for server in found}
 
 
 @pytest.fixture(params=sorted(COMMANDS))
 def node(request: pytest.FixtureRequest, nodes: dict[str, Server]) -> Server:
-    """The server under test; the contract is the same on both."""
+    """The server under test; the contract is the same on all."""
     return nodes[request.param]
 
 

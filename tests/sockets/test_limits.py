@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
-from tests.nodes.server import UVICORN, Server, running, wait_until
-from tests.sockets.conftest import COMMANDS, Person, Team
+from tests.nodes.server import COMMANDS, UVICORN, Server, running, wait_until
+from tests.sockets.conftest import Person, Team
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Who is here, and who types, as clients of two nodes see it."""
+"""Who is here, and who types, as clients of several nodes see it."""
 
 import time
 from itertools import pairwise
@@ -10,7 +10,7 @@ from tests.nodes.client import Client, Frame
 from tests.nodes.server import Server, wait_until
 from tests.sockets.conftest import Join, Person, Team
 
-# Every test uses both nodes, so which one is the default does not matter.
+# Every test uses several nodes, so which one is the default does not matter.
 pytestmark = pytest.mark.parametrize("node", ["uvicorn"], indirect=True)
 
 LEFT_S = 16.0  # 10 s of lingering after a clean close, and two rounds of a node
@@ -108,11 +108,11 @@ def test_stranger_is_not_present(nodes: dict[str, Server], join: Join, team: Tea
 
 
 def test_list_of_typists_is_of_all_nodes(nodes: dict[str, Server], join: Join, team: Team) -> None:
-    """Two people type on two nodes: every reader hears both, at most once a second."""
+    """Two people type on two of the nodes: every reader hears both, at most once a second."""
     watchers = [follow(join, team.viewer, team, at)[0] for at in nodes.values()]
     typists = [
         follow(join, person, team, at)[0]
-        for person, at in zip((team.owner, team.member), nodes.values(), strict=True)
+        for person, at in zip((team.owner, team.member), list(nodes.values())[1:], strict=True)
     ]
     both = {team.owner.id, team.member.id}
     for typist in typists:

@@ -11,10 +11,11 @@ import pytest
 
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
-from tests.nodes.server import DAPHNE, Server, running
+from tests.nodes.server import COMMANDS, Server, running
 from tests.sockets.conftest import Person
 
-SERVE = ("manage.py", "serve")
+# `serve` without a port of its own.
+STEERED = {**COMMANDS, "uvicorn": ("manage.py", "serve")}
 HEARTBEAT_S, TIMEOUT_S = 2, 2
 
 
@@ -30,7 +31,7 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def both(installation: Installation, port: int) -> Iterator[dict[str, Server]]:
+def servers(installation: Installation, port: int) -> Iterator[dict[str, Server]]:
     """Servers whose port, frame size and patience come from the environment."""
     variables = {
         "WEBSOCKET_PORT": str(port),
@@ -38,18 +39,19 @@ def both(installation: Installation, port: int) -> Iterator[dict[str, Server]]:
         "WEBSOCKET_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
         "WEBSOCKET_CONNECTION_TIMEOUT": str(TIMEOUT_S),
     }
-    commands = (SERVE, DAPHNE)
+    commands = STEERED.values()
     with running(*(Server(installation, command, **variables) for command in commands)) as found:
         yield {server.name: server for server in found}
 
 
-@pytest.fixture(params=["uvicorn", "daphne"])
-def steered(request: pytest.FixtureRequest, both: dict[str, Server]) -> Server:
-    return both[request.param]
+@pytest.fixture(params=sorted(STEERED))
+def steered(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
+    return servers[request.param]
 
 
-def test_port_is_the_one_of_the_environment(both: dict[str, Server], port: int) -> None:
-    """WEBSOCKET_PORT: HTTP and sockets answer there. Daphne has an option of its own."""
+def test_port_is_the_one_of_the_environment(servers: dict[str, Server], port: int) -> None:
+    """WEBSOCKET_PORT: HTTP and sockets answer there. Others have options of
+    their own."""
     assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=10).status_code == 200
 
 

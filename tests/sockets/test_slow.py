@@ -1,28 +1,29 @@
 """Readers that stop reading: what the server does about them, and what it costs the others."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import psutil
 import pytest
 
 from realtime.sockets.writer import LAGGING_BYTES
 from tests.nodes.backstage import Backstage
-from tests.nodes.client import Client, assert_unbroken
+from tests.nodes.client import Client, assert_unbroken, cut
 from tests.nodes.installation import Installation
-from tests.nodes.server import UVICORN, Server, running, wait_until
+from tests.nodes.server import PLAIN, UVICORN, Server, running, wait_until
 from tests.sockets.conftest import Person, Team
 
 SLOW_TIMEOUT_S = 1.5
 LARGE = "x" * 15_900
 
 
-@pytest.fixture(scope="module")
-def impatient(installation: Installation, backstage: Backstage) -> Iterator[Server]:
-    """A server that gives up a silent reader after 1.5 s instead of 30."""
-    server = Server(installation, UVICORN, WEBSOCKET_SLOW_TIMEOUT=str(SLOW_TIMEOUT_S))
+@pytest.fixture(scope="module", params=[UVICORN, PLAIN], ids=["uvicorn", "plain"])
+def impatient(
+    request: pytest.FixtureRequest, installation: Installation, backstage: Backstage
+) -> Iterator[Server]:
+    """A server that gives up a silent reader after 1.5 s instead of 30; on Daphne none is."""
+    server = Server(installation, request.param, WEBSOCKET_SLOW_TIMEOUT=str(SLOW_TIMEOUT_S))
     with running(server) as (found,):
         yield found
 
@@ -36,15 +37,10 @@ def enter(stack: ExitStack, impatient: Server) -> Join:
         client = Client(f"{impatient.ws}/ws", authorization=person.authorization, slow=slow)
         stack.enter_context(client)
         if slow:  # its closing handshake would wait for all that it never read
-            stack.callback(lambda: _cut(client))
+            stack.callback(lambda: cut(client))
         return client.greeted()
 
     return connect
-
-
-def _cut(client: Client) -> None:
-    with suppress(OSError):
-        client.socket.socket.shutdown(socket.SHUT_RDWR)
 
 
 def given_up(server: Server) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client, assert_unbroken
-from tests.nodes.server import Server
+from tests.nodes.server import COMMANDS, Server
 from tests.sockets.conftest import Join, Team, post
 
 
@@ -239,11 +239,11 @@ def test_large_snapshots_are_cut(join: Join, backstage: Backstage, team: Team) -
     assert len(snapshot["people"]) == 3
 
 
-@pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-def test_two_nodes_show_one_log(
+@pytest.mark.parametrize("kind", sorted(COMMANDS))
+def test_all_nodes_show_one_log(
     nodes: dict[str, Server], stack: ExitStack, backstage: Backstage, team: Team, kind: str
 ) -> None:
-    """Written on one node as fast as a socket can, seen on both: all, in order, once."""
+    """Written on one node as fast as a socket can, seen on all: every event, in order, once."""
     people = (team.owner, team.member, team.viewer)
     clients = [
         stack.enter_context(Client(node.ws + "/ws", authorization=person.authorization)).greeted()
