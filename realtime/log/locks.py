@@ -14,7 +14,6 @@ from realtime.conf import options
 from realtime.models.stream import Stream
 from realtime.protocol.errors import RealtimeError
 
-
 # Rows are locked in the order in which they are returned. Both sides of the order are by bytes: a
 # language's own would not be that of `sorted`.
 _LOCK = """

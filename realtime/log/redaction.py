@@ -16,7 +16,8 @@ def blank_subject(subject: str, stream_id: int, unsaved: Iterable[Row]) -> int |
     """
     stored = list(Event.objects.filter(subject=subject).only("stream_id", "seq", "type", "frame"))
     waiting = [row for row in unsaved if row.subject == subject]
-    for event in [*stored, *waiting]:
+    holding: list[Event | Row] = [*stored, *waiting]
+    for event in holding:
         event.frame = blanked(bytes(event.frame), CATALOGUE[event.type])
     Event.objects.bulk_update(stored, ["frame"], batch_size=200)
     here = [event.seq for event in stored if event.stream_id == stream_id]
