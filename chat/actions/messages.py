@@ -52,10 +52,10 @@ def _by_reference(write: Write | None, project_id: int, body: str) -> Sent | Non
     """
     if write is None:
         return None
-    made = Message.objects.select_related("author")
-    message = made.filter(author_id=write.user_id, client_ref=write.ref).first()
-    if message is None:
+    made = Message.objects.filter(author_id=write.user_id, client_ref=write.ref)
+    if not made.exists():  # nearly always, so that is asked first, and cheaply
         return None
+    message: Message = made.select_related("author").get()
     untouched = message.edited_at is None and message.deleted_at is None
     if message.project_id != project_id or (untouched and message.body != body):
         raise Conflict(

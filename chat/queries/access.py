@@ -10,6 +10,7 @@ from realtime.protocol.errors import Forbidden, NotFound
 from realtime.protocol.streams import StreamName
 
 READERS_KEPT = 50_000  # of the projects that a node opens together; others are looked up
+STRANGE = "expected a project that you are a member of, got none by that id"
 WRITERS = {Role.OWNER, Role.MEMBER}
 
 
@@ -40,13 +41,16 @@ def membership_of(user: User, project_id: int) -> Membership:
         .first()
     )
     if found is None:
-        raise NotFound("expected a project that you are a member of, got none by that id")
+        raise NotFound(STRANGE)
     return found
 
 
 def writing_membership(user: User, project_id: int) -> Membership:
-    """Raises NotFound, Forbidden (viewers read only)."""
-    found = membership_of(user, project_id)
+    """Raises NotFound, Forbidden (viewers read only). Person and project are not read along: every
+    message asks."""
+    found = Membership.objects.filter(project_id=project_id, user_id=user.pk).first()
+    if found is None:
+        raise NotFound(STRANGE)
     if found.role not in WRITERS:
         raise Forbidden(f"expected the role owner or member, got {found.role}")
     return found

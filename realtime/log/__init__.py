@@ -1,5 +1,5 @@
 """The log: streams of events, written in the transaction of the change that they describe.
 
-Writers use `publish`, `publishing_together`, `lock_streams`, `create_stream` and the base
-`LoggedModel`; readers use `realtime.log.reading`. Synchronous throughout.
+Writers use `publish`, `publish_many`, `publishing_together`, `lock_streams`, `create_stream` and
+the base `LoggedModel`; readers use `realtime.log.reading`. Synchronous throughout.
 """

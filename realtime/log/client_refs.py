@@ -19,6 +19,7 @@ _CLAIM = """
     INSERT INTO realtime_clientref (user_id, ref, content, target, seq, created_at)
     VALUES (%s, %s, %s, 0, NULL, %s) ON CONFLICT DO NOTHING
 """
+_REMEMBER = "UPDATE realtime_clientref SET target = %s, seq = %s WHERE user_id = %s AND ref = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +60,5 @@ def _claimed(write: Write) -> bool:
 def remember_write(write: Write | None, target: int, seq: int | None) -> None:
     """Keep what the claimed reference made."""
     if write is not None:
-        mine = ClientRef.objects.filter(user_id=write.user_id, ref=write.ref)
-        mine.update(target=target, seq=seq)
+        with connection.cursor() as cursor:
+            cursor.execute(_REMEMBER, [target, seq, write.user_id, write.ref])

@@ -14,6 +14,12 @@ from realtime.conf import options
 from realtime.models.stream import Stream
 from realtime.protocol.errors import RealtimeError
 
+# Rows are locked in the order in which they are returned. Both sides of the order are by bytes: a
+# language's own would not be that of `sorted`.
+_LOCK = """
+    SELECT 1 FROM realtime_stream WHERE name = ANY(%s) ORDER BY name COLLATE "C" FOR UPDATE
+"""
+
 
 class OutsideTransaction(RealtimeError):
     """A writer's own fault: the log is only written inside `transaction.atomic()`."""
@@ -93,13 +99,8 @@ def lock_streams(*names: str) -> None:
         return
     check_order(wanted, held)
     if connection.features.has_select_for_update:
-        # ORDER BY below FOR UPDATE: rows are locked in the order in which they are returned.
-        list(
-            Stream.objects.select_for_update()
-            .filter(name__in=wanted)
-            .order_by("name")
-            .values_list("pk", flat=True)
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, [wanted])
     for name in wanted:
         note_held(name)
 

@@ -173,7 +173,8 @@ class LoggedModel(models.Model):
                 raise SilentWrite(_moved(cls, cls.anchors))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        with transaction.atomic():
+        # As Django's own save: a row that cannot be written takes the transaction around it along.
+        with transaction.atomic(savepoint=False):
             lock_streams(*self.stream_names())
             # Also of a row that was not read: its key may be that of a stored one.
             if self.pk is not None:
@@ -181,7 +182,7 @@ class LoggedModel(models.Model):
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             lock_streams(*self.ending_stream_names())
             with publishing_together():
                 return super().delete(*args, **kwargs)

@@ -1,7 +1,7 @@
 """Publishing: the event's row in the transaction of its cause, the announcement after it."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,28 +12,22 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from realtime import publisher
-from realtime.conf import options
+from realtime.conf import Options, options
+from realtime.log.appending import Row, can_write_at_once, move_and_write, move_head, write
 from realtime.log.entries import Entry, EventDraft
 from realtime.log.locks import check_order, held_streams, note_held, require_transaction
 from realtime.log.redaction import blank_subject
-from realtime.models.event import Event
-from realtime.protocol.catalogue import Durability, EventType, Family, declared_type
-from realtime.protocol.errors import NotFound, TooLarge
-from realtime.protocol.frames import MAX_FRAME_BYTES, event_frame
+from realtime.protocol.catalogue import Durability, Family, declared_type
+from realtime.protocol.errors import TooLarge
+from realtime.protocol.frames import MAX_FRAME_BYTES, event_text
 from realtime.protocol.positions import Position
-from realtime.protocol.streams import StreamName
-
-_ADVANCE = """
-    UPDATE realtime_stream SET head = head + %s WHERE name = %s
-    RETURNING id, head, (SELECT epoch FROM realtime_installation WHERE id = 1) || epoch
-"""
+from realtime.protocol.streams import StreamKind, StreamName
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
     draft: EventDraft
-    declared: EventType
-    data: dict[str, object]
+    data: bytes  # JSON text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +45,25 @@ class _Gathered:
         """Never left to do: the gathering takes it out before the commit."""
 
 
+_SWITCHES: dict[Family, Callable[[Options], bool]] = {
+    Family.CHAT: lambda given: given.realtime_chat_broadcasting,
+    Family.MEMORY: lambda given: given.realtime_memory_updates,
+    Family.STATUS: lambda given: given.realtime_status_updates,
+}
+
+
 def family_enabled(family: Family) -> bool:
     """Whether the operator wants events of this family (REALTIME_* settings)."""
-    return {
-        Family.CHAT: options().realtime_chat_broadcasting,
-        Family.MEMORY: options().realtime_memory_updates,
-        Family.STATUS: options().realtime_status_updates,
-        Family.CORE: True,
-    }[family]
+    switch = _SWITCHES.get(family)
+    return switch is None or switch(options())
 
 
-def _checked(stream: str, draft: EventDraft) -> _Checked | None:
-    kind = StreamName.parse(stream).kind
+def _checked(kind: StreamKind, draft: EventDraft) -> _Checked | None:
     declared = declared_type(draft.type, kind, Durability.EVENT)
-    data = declared.encodable(draft.data)
+    data = declared.encoded(draft.data)
     # What takes text away is told whatever is switched off: caches must drop it too.
-    wanted = family_enabled(declared.family) or draft.redacts is not None
-    return _Checked(draft, declared, data) if wanted else None
+    wanted = draft.redacts is not None or family_enabled(declared.family)
+    return _Checked(draft, data) if wanted else None
 
 
 def publish(stream: str, event: EventDraft) -> Position | None:
@@ -79,7 +75,7 @@ def publish(stream: str, event: EventDraft) -> Position | None:
     Raises OutsideTransaction, UndeclaredEvent, TooLarge (frame above 128 KiB), NotFound.
     """
     require_transaction()
-    checked = _checked(stream, event)
+    checked = _checked(StreamName.parse(stream).kind, event)
     if checked is None:
         return None
     gathering = _gathering()
@@ -92,7 +88,8 @@ def publish(stream: str, event: EventDraft) -> Position | None:
 def publish_many(stream: str, events: Sequence[EventDraft]) -> Position | None:
     """As `publish` for many events of one stream, with one UPDATE and one INSERT."""
     require_transaction()
-    checked = [found for event in events if (found := _checked(stream, event)) is not None]
+    kind = StreamName.parse(stream).kind
+    checked = [found for event in events if (found := _checked(kind, event)) is not None]
     return _append(stream, checked) if checked else None
 
 
@@ -162,42 +159,35 @@ def _append_unsafe(stream: str, checked: Sequence[_Checked]) -> Position:
     if stream not in held:
         check_order([stream], held)
         note_held(stream)
-    # Rows are fetched to the end inside the cursor's block: SQLite refuses to commit otherwise.
-    with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE, [len(checked), stream])
-        rows = cursor.fetchall()
-    if not rows:
-        raise NotFound(f"expected an existing stream, got {stream!r}")
-    stream_id, head, epoch = rows[0]
     moment = timezone.now()
-    first = head - len(checked) + 1
-    events: list[Event] = []
-    for seq, one in enumerate(checked, start=first):
-        event = _row(stream, stream_id, seq, one, moment)
-        if one.draft.redacts:
-            event.blanks = blank_subject(one.draft.redacts, stream_id, events)
-        events.append(event)
-    Event.objects.bulk_create(events)
-    entries = [Entry(e.seq, bytes(e.frame), e.type, e.ends, e.blanks) for e in events]
-    transaction.on_commit(partial(publisher.announce, stream, epoch, entries), robust=True)
-    return Position(epoch, head)
+    rows = [_row(stream, one, moment) for one in checked]
+    if len(rows) == 1 and can_write_at_once() and not checked[0].draft.redacts:
+        moved = move_and_write(stream, rows[0], moment)
+        _refuse_large(rows)
+    else:
+        moved = move_head(stream, rows)
+        _refuse_large(rows)
+        for number, one in enumerate(checked):
+            if one.draft.redacts:
+                before = rows[:number]
+                rows[number].blanks = blank_subject(one.draft.redacts, moved.id, before)
+        write(moved.id, rows, moment)
+    entries = [Entry(row.seq, row.frame, row.type, row.ends, row.blanks) for row in rows]
+    announcing = partial(publisher.announce, stream, moved.epoch, entries)
+    transaction.on_commit(announcing, robust=True)
+    return Position(moved.epoch, moved.head)
 
 
-def _row(stream: str, stream_id: int, seq: int, one: _Checked, moment: datetime) -> Event:
+def _row(stream: str, one: _Checked, moment: datetime) -> Row:
     event_id = uuid.uuid4()
-    frame = event_frame(one.declared, stream, seq, str(event_id), moment, one.data)
-    if len(frame) > MAX_FRAME_BYTES:
-        raise TooLarge(
-            f"{one.declared.name}: expected a frame of at most {MAX_FRAME_BYTES} bytes, "
-            f"got {len(frame)}"
-        )
-    return Event(
-        stream_id=stream_id,
-        seq=seq,
-        uid=event_id,
-        type=one.declared.name,
-        ts=moment,
-        frame=frame,
-        subject=one.draft.subject,
-        ends=one.draft.ends,
-    )
+    text = event_text(one.draft.type, stream, str(event_id), moment, one.data)
+    return Row(event_id, one.draft.type, text, one.draft.subject, one.draft.ends)
+
+
+def _refuse_large(rows: Sequence[Row]) -> None:
+    for row in rows:
+        if len(row.frame) > MAX_FRAME_BYTES:
+            raise TooLarge(
+                f"{row.type}: expected a frame of at most {MAX_FRAME_BYTES} bytes, "
+                f"got {len(row.frame)}"
+            )

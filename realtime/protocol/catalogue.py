@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from realtime.protocol.errors import RealtimeError
 from realtime.protocol.payloads import ai, chat, memory, operations, people, project
@@ -49,12 +50,20 @@ class EventType:
     family: Family
     text_paths: tuple[tuple[str, ...], ...] = ()  # where a subject's text stands, to be blanked
 
-    def encodable(self, data: dict[str, Any]) -> dict[str, Any]:
-        """`data` checked against the payload, in wire form. Raises UndeclaredEvent."""
+    def checked(self, data: dict[str, Any]) -> Shape:
+        """`data` as the payload. Raises UndeclaredEvent."""
         try:
-            return self.payload.model_validate(data).model_dump(mode="json")
+            return self.payload.model_validate(data)
         except ValidationError as error:
             raise UndeclaredEvent(f"{self.name}: {as_error(error).message}") from error
+
+    def encodable(self, data: dict[str, Any]) -> dict[str, Any]:
+        """`data` checked against the payload, in wire form. Raises UndeclaredEvent."""
+        return self.checked(data).model_dump(mode="json")
+
+    def encoded(self, data: dict[str, Any]) -> bytes:
+        """As `encodable`, as JSON text."""
+        return to_json(self.checked(data))
 
 
 _AUDIENCE = {

@@ -1,7 +1,7 @@
 """JSON text of frames. Events are encoded once, here, at the writer; nodes pass the bytes on."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -13,25 +13,22 @@ MAX_FRAME_BYTES = 131_072  # refused at the writer above this
 MAX_HINT_FRAME_BYTES = 32_768  # above this a hint carries the position only
 
 
-def event_frame(
-    declared: EventType,
-    stream: str,
-    seq: int,
-    event_id: str,
-    moment: datetime,
-    data: dict[str, Any],
-) -> bytes:
-    """An event in its final form; `data` is already in wire form."""
-    return to_json(
-        {
-            "type": declared.name,
-            "stream": stream,
-            "seq": seq,
-            "id": event_id,
-            "ts": wire_time(moment),
-            "data": data,
-        }
-    )
+class EventText(NamedTuple):
+    """An event's frame on both sides of its seq: encoded once, before the seq is known."""
+
+    opening: bytes
+    rest: bytes
+
+    def at(self, seq: int) -> bytes:
+        """The frame in its final form."""
+        return b"%b%d%b" % (self.opening, seq, self.rest)
+
+
+def event_text(name: str, stream: str, event_id: str, moment: datetime, data: bytes) -> EventText:
+    """`data` is JSON text already; the other values hold nothing that JSON would escape."""
+    opening = f'{{"type":"{name}","stream":"{stream}","seq":'
+    rest = f',"id":"{event_id}","ts":"{wire_time(moment)}","data":'
+    return EventText(opening.encode(), b"%b%b}" % (rest.encode(), data))
 
 
 def signal_frame(name: str, stream: str | None, moment: datetime, data: dict[str, Any]) -> bytes:

@@ -108,7 +108,9 @@ def test_bulk_updates_read_what_their_events_show_at_once(world: World) -> None:
         for rows in (messages, tops):
             assert costs(rows, 2, created_at=moment) == costs(rows, 8, created_at=moment)
         few, many = (costs(joined, count, role="viewer") for count in (2, 8))
-        assert many - few == 6 * 2, "expected each person's own stream to be moved and written"
+        # One statement does both on PostgreSQL.
+        each = 1 if connection.vendor == "postgresql" else 2
+        assert many - few == 6 * each, "expected each person's own stream to be moved and written"
 
 
 def test_bulk_creation_costs_the_same_at_any_size(world: World) -> None:
