@@ -4,8 +4,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, JsonResponse
 
+from realtime.backends.postgresql.patience import patience
 from realtime.database import Calls
 from realtime.server.state import readiness
+
+READY_LIMIT_S = 2.0  # a prober's own patience is short
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -17,7 +20,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     if not readiness.accepting:
         return JsonResponse({"state": "draining"}, status=503)
     try:
-        with connection.cursor() as cursor:
+        with patience(READY_LIMIT_S), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return JsonResponse({"state": "database away"}, status=503)
