@@ -133,7 +133,7 @@ def test_largest_report_fits_a_frame(project: Project, tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("{", "expected a JSON object, got invalid JSON"),
-        ("[1]", "expected a JSON object, got list"),
+        ("[1]", "expected a JSON object, got array"),
         (b'{"id": "\xff"}', "expected a JSON object, got invalid JSON"),
         ({"id": "x", "title": "t", "text": "t"}, "repo: expected a value, got none"),
         (report(9, title=7), "title: expected a valid string, got 7"),
