@@ -14,6 +14,7 @@ from realtime.api.inputs import Input, InputError, validated_input
 from realtime.presence import commands as presence
 from realtime.protocol.errors import BadRequest, RealtimeError
 from realtime.protocol.frames import parsed_object
+from realtime.protocol.payloads.chat import SentBody
 from realtime.protocol.validation import validated
 from realtime.sockets import acks, basics, subscribing
 from realtime.sockets.commands import Command
@@ -113,3 +114,13 @@ def test_frame_that_is_no_object(text: str, kind: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parsed_object(text)
     assert caught.value.message == f"expected a JSON object, got {kind}"
+
+
+@pytest.mark.parametrize("model", [chat.api.inputs.MessageInput, SentBody, commands.EditMessage])
+def test_message_of_white_space_is_refused(model: type[BaseModel]) -> None:
+    """By whichever way it comes; white space around a text is the author's own."""
+    fields = {"message": 1} if model is commands.EditMessage else {}
+    with pytest.raises(BadRequest) as caught:
+        validated(model, {**fields, "body": " \t\r\n\u00a0\u2003"})
+    assert caught.value.message == "body: expected text, got only white space"
+    assert validated(model, {**fields, "body": "  x\n"}).model_dump()["body"] == "  x\n"

@@ -80,7 +80,9 @@ def test_saving_without_a_change_tells_nothing(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "a\x01b", "a\x00b", "x" * 16_001], ids=["none", "C0", "NUL", "long"]
+    "body",
+    ["", " \t\r\n\u00a0", "a\x01b", "a\x00b", "x" * 16_001],
+    ids=["none", "white", "C0", "NUL", "long"],
 )
 def test_bad_text_is_refused_in_the_form(
     admin: Client, ada: User, project: Project, stream: str, body: str
