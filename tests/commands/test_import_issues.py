@@ -201,6 +201,21 @@ def test_wrong_arguments_are_told_in_one_sentence(
     assert not Memory.objects.exists()
 
 
+def test_unknown_project_is_answered_with_those_there_are(project: Project) -> None:
+    """At most five of them; where there is none, how to make one."""
+    said = f"got 99; there are {project.pk} ({project.name})"
+    with pytest.raises(CommandError, match=re.escape(said) + "$"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
+    ada = User.objects.get(username="ada")
+    for number in range(5):
+        create_project(ada, name=f"Further {number}")
+    with pytest.raises(CommandError, match=r"\(Further 3\), and more$"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
+    Project.objects.all().delete()
+    with pytest.raises(CommandError, match="there is none yet"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
+
+
 def test_author_must_be_allowed_to_write(project: Project) -> None:
     """A stranger and a viewer cannot be made authors."""
     vera = User.objects.create_user("vera", password="a password")
