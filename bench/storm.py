@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -25,6 +24,7 @@ import uvloop
 
 from bench.crowd import Member
 from bench.latency import percentile, running_server
+from bench.site import temporary_site
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
@@ -272,15 +272,7 @@ def parsed_options() -> argparse.Namespace:
 
 def main() -> None:
     options = parsed_options()
-    with tempfile.TemporaryDirectory(prefix="pm-storm-") as folder:
-        environment = {
-            **os.environ,
-            "DATA_DIR": folder,
-            "DEBUG": "true",
-            "DJANGO_SETTINGS_MODULE": "pm_project.settings",
-            "DATABASE_URL": options.database_url or "",
-            "PYTHONUNBUFFERED": "1",
-        }
+    with temporary_site("pm-storm-", options.database_url) as environment:
         uvloop.run(measure(options, environment))
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.faults.conftest import Follow, Room, Site, client_at
+from tests.faults.conftest import Follow, Site, client_at
 from tests.faults.posting import post_times_ms
 from tests.nodes.client import Client
+from tests.nodes.room import Room
 from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
