@@ -16,9 +16,13 @@ from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
 LATE_S = 5.0  # the promise for an event while the layer is down
-BACK_S = 40.0  # three good probes, a rebuild that waits its turn (30 s at most), a busy machine
+# Three good probes take 3 to 4.5 s. A rebuild may have to wait its turn first: after faults as short
+# as these that is 6 s (`REBUILD_WAIT_S` doubles from 3 s), and 10 s in all were seen.
+BACK_S = 20.0
 HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
-FAULT_S = 6.0  # long enough for both nodes to poll, on a busy machine too
+# A node turns to polling after two missed probes, which begin within 1 s of each other and wait
+# 1 s each: 4 s where nothing refuses, and a busy machine.
+FAULT_S = 6.0
 
 
 def killed(site: Site) -> None:
