@@ -16,8 +16,8 @@ from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
 LATE_S = 5.0  # the promise for an event while the layer is down
-# Three good probes take 3 to 4.5 s. A rebuild may have to wait its turn first: after faults as short
-# as these that is 6 s (`REBUILD_WAIT_S` doubles from 3 s), and 10 s in all were seen.
+# Mostly 3 to 4.5 s were seen, three good probes, and once 10 s. A rebuild may have to wait its turn
+# first (`REBUILD_WAIT_S`, from 3 s on, doubled): in faults as short as these 6 s.
 BACK_S = 20.0
 HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
 # A node turns to polling after two missed probes, which begin within 1 s of each other and wait
