@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import socket
-import tempfile
 import time
 import uuid
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ import uvloop
 
 from bench.crowd import Member, Wire
 from bench.latency import percentile, running_server
+from bench.folder import temporary_site
 from bench.storm import process_at
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
@@ -157,15 +157,7 @@ def parsed_options() -> argparse.Namespace:
 
 def main() -> None:
     options = parsed_options()
-    with tempfile.TemporaryDirectory(prefix="pm-slow-") as folder:
-        environment = {
-            **os.environ,
-            "DATA_DIR": folder,
-            "DEBUG": "true",
-            "DJANGO_SETTINGS_MODULE": "pm_project.settings",
-            "DATABASE_URL": options.database_url or "",
-            "PYTHONUNBUFFERED": "1",
-        }
+    with temporary_site("pm-slow-", options.database_url) as environment:
         uvloop.run(measure(options, environment))
 
 

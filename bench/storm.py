@@ -10,9 +10,7 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -26,6 +24,7 @@ import uvloop
 
 from bench.crowd import Member
 from bench.latency import percentile, running_server
+from bench.folder import temporary_site
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
@@ -280,17 +279,7 @@ def parsed_options() -> argparse.Namespace:
 
 def main() -> None:
     options = parsed_options()
-    with tempfile.TemporaryDirectory(prefix="pm-storm-") as folder:
-        environment = {
-            **os.environ,
-            "DATA_DIR": folder,
-            "DEBUG": "false",
-            "SECRET_KEY": secrets.token_urlsafe(40),
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "DJANGO_SETTINGS_MODULE": "pm_project.settings",
-            "DATABASE_URL": options.database_url or "",
-            "PYTHONUNBUFFERED": "1",
-        }
+    with temporary_site("pm-storm-", options.database_url) as environment:
         uvloop.run(measure(options, environment))
 
 

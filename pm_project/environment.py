@@ -40,7 +40,11 @@ class Environment(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = _setting(
         ("localhost", "127.0.0.1", "[::1]"), "host names separated by commas"
     )
-    host: str = _setting("127.0.0.1", "an address to listen on", min_length=1)
+    host: str = _setting(
+        "127.0.0.1",
+        "an address to listen on, such as 127.0.0.1, or the name of one",
+        pattern=r"^[0-9A-Za-z._:%-]{1,253}$",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = _setting(
         ("127.0.0.1",), "addresses or networks such as 10.0.0.0/8 separated by commas"
     )

@@ -52,6 +52,8 @@ def _database() -> dict[str, Any]:
             "NAME": str(Path(tempfile.gettempdir()) / f"pm-test-{os.getpid()}.sqlite3")
         }
     else:
+        from realtime.backends.postgresql.patience import PatientConnection
+
         config["ENGINE"] = "realtime.backends.postgresql"
         # One round trip per use of the pool: after a restart of the database nobody else should
         # find out the hard way which of its connections are dead.
@@ -66,7 +68,13 @@ def _database() -> dict[str, Any]:
             **config.get("OPTIONS", {}),
             # The pool's own pauses between attempts double; ending them after 4 s, and beginning
             # anew with the next caller, keeps the return of a database from going unnoticed.
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 2, "reconnect_timeout": 4},
+            "pool": {
+                "min_size": 1,
+                "max_size": 20,
+                "timeout": 2,
+                "reconnect_timeout": 4,
+                "connection_class": PatientConnection,
+            },
             # A node that vanished in the middle of a transaction must not hold a stream's lock.
             "options": (
                 "-c lock_timeout=2000 -c idle_in_transaction_session_timeout=30000 "

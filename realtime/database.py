@@ -6,11 +6,11 @@ while the database is away a circuit breaker answers most callers at once.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import (
     DatabaseError,
@@ -22,12 +22,14 @@ from django.db import (
     transaction,
 )
 
+from realtime.backends.postgresql.patience import patience
 from realtime.breaker import CircuitBreaker
 from realtime.protocol.errors import Unavailable
 from realtime.retrying import busy
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 THREADS = 8
 # Above three waits of 2 s for a lock, which are no sign of an absent database.
@@ -36,6 +38,19 @@ RETRY_AFTER_MS = 1000
 # Half a minute between two probes would be long after the return of a restarted database.
 # Each failure may have cost somebody 2 s of waiting for a connection, so two are enough.
 breaker = CircuitBreaker("database", failures=2, wait_s=0.5, max_wait_s=2.0)
+
+
+def bounded(application: Application) -> Application:
+    """An ASGI application whose requests wait LIMIT_S for PostgreSQL at most.
+
+    They run in threads of their own, outside `in_database`, whose calls have each their own limit.
+    """
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        with patience(LIMIT_S):
+            await application(scope, receive, send)
+
+    return answer
 
 
 class Calls:
@@ -75,7 +90,9 @@ class DatabaseAway(Unavailable):
 
 def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
-        return function(*args, **kwargs)
+        # A limit of the thread's own: whoever asked was answered by then, the thread would stay.
+        with patience(LIMIT_S):
+            return function(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
         kind = Unavailable if busy(error) else DatabaseAway
         text = f"expected the database to answer, got {type(error).__name__}"
@@ -112,8 +129,9 @@ async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
             async with asyncio.timeout(LIMIT_S):
                 return await work
         except TimeoutError as error:
-            # A thread cannot be stopped: what it began may still be committed, as with any answer
-            # that is lost on its way. What had not begun was cancelled with the wait.
+            # A thread cannot be stopped; on PostgreSQL its patience ends soon after. What it began
+            # may still be committed, as with any answer that is lost on its way. What had not
+            # begun was cancelled with the wait.
             raise DatabaseAway(
                 f"expected the database to answer within {LIMIT_S:.0f} s, got nothing",
                 retry_after_ms=RETRY_AFTER_MS,

@@ -9,6 +9,8 @@ class StatusConfig(AppConfig):
     def ready(self) -> None:
         from realtime import registry
         from realtime.protocol.streams import StreamKind
+        from status import rights
         from status.access import may_read_status
 
         registry.register_reader_check(StreamKind.STATUS, may_read_status)
+        rights.connect()

@@ -4,12 +4,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, JsonResponse
 
+from realtime.backends.postgresql.patience import patience
 from realtime.database import Calls
 from realtime.protocol.errors import Unauthorized
 from realtime.protocol.streams import StreamKind, StreamName
 from realtime.security.identity import identity_of_header
 from realtime.server.state import readiness
 from status.access import may_read_status
+
+READY_LIMIT_S = 2.0  # a prober's own patience is short
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -21,7 +24,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     if not readiness.accepting:
         return JsonResponse({"state": "draining"}, status=503)
     try:
-        with connection.cursor() as cursor:
+        with patience(READY_LIMIT_S), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return JsonResponse({"state": "database away"}, status=503)

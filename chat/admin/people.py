@@ -9,7 +9,9 @@ from django.http import HttpRequest
 
 from chat.models import ReadCursor, User
 from realtime.fleet.operations import close_user
+from realtime.log.locks import lock_streams
 from realtime.models import ClientRef
+from realtime.protocol.streams import STATUS_STREAM
 
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
@@ -32,6 +34,12 @@ class PersonAdmin(_UserAdmin):
         for user_id in (ids := list(queryset.order_by("pk").values_list("pk", flat=True))):
             close_user(user_id)
         self.message_user(request, f"{len(ids)} users disconnected.", messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Groups and permissions are saved after the account and may end its right to `status`:
+        both streams are locked now, in their order."""
+        lock_streams(STATUS_STREAM, *obj.stream_names())
+        super().save_model(request, obj, form, change)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -24,10 +24,9 @@ from realtime.node import Node, process_node
 from realtime.protocol.errors import NotFound, Unavailable
 from realtime.protocol.streams import user_stream
 from realtime.retrying import retried
-from realtime.security.endings import publish_ending
+from realtime.security.endings import DISCONNECTED, KICKED, publish_ending
 from realtime.shared.store import BACKGROUND_LIMIT_S, SharedStore, shared_store
 
-KICKED = "kicked by an administrator"
 ORDER_LIFE_S = 60
 MAX_ORDERS = 1_000  # per node; the oldest go first
 MAX_REASON_BYTES = 120  # RFC 6455, section 5.5, allows 123
@@ -71,7 +70,8 @@ def close_user(user_id: int) -> None:
     """
     with transaction.atomic():
         lock_streams(user_stream(user_id))
-        publish_ending(user_id, f"user.{user_id}", "An administrator has disconnected you.")
+        text = "An administrator has disconnected you."
+        publish_ending(user_id, f"user.{user_id}", text, kind=DISCONNECTED)
 
 
 async def _order(store: SharedStore, order: Order) -> None:

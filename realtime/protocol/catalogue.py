@@ -208,8 +208,13 @@ _ALL = (
         Family.CORE,
         [PROJECT, USER, SYSTEM],
         broadcast_message=operations.Broadcast,
-        system_notification=operations.SystemNotification,
         maintenance_mode=operations.Maintenance,
+    ),
+    *_declared(
+        _E,
+        Family.CORE,
+        [PROJECT, USER, SYSTEM, STATUS],
+        system_notification=operations.SystemNotification,
     ),
     # errors: durable on `status`; the same names as control frames reach a single socket
     *_declared(

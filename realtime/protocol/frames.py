@@ -8,6 +8,7 @@ from pydantic_core import from_json, to_json
 from realtime.protocol.catalogue import EventType
 from realtime.protocol.errors import BadRequest, RealtimeError
 from realtime.protocol.payloads.shape import wire_time
+from realtime.protocol.validation import json_kind
 
 MAX_FRAME_BYTES = 131_072  # refused at the writer above this
 MAX_HINT_FRAME_BYTES = 32_768  # above this a hint carries the position only
@@ -94,5 +95,5 @@ def parsed_object(text: str | bytes) -> dict[str, Any]:
     except ValueError as error:
         raise BadRequest(f"expected a JSON object, got invalid JSON: {error}") from error
     if not isinstance(value, dict):
-        raise BadRequest(f"expected a JSON object, got {type(value).__name__}")
+        raise BadRequest(f"expected a JSON object, got {json_kind(value)}")
     return value

@@ -5,6 +5,7 @@ Logout, a revoked key, a changed password and a deactivated account each append 
 transaction that ends the credential, so no socket can be opened between the two.
 """
 
+import json
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -20,10 +21,22 @@ from realtime.models import ApiKey
 from realtime.protocol.streams import user_stream
 from realtime.security.identity import session_credential
 
+CREDENTIALS_ENDED = "credentials_ended"
+DISCONNECTED = "disconnected"  # by an administrator; the credentials go on
+# Reasons of a close with 4409, for a client to tell its person.
+SIGNED_OUT = "credentials ended"
+KICKED = "kicked by an administrator"
 
-def publish_ending(user_id: int, ends: str, text: str) -> None:
+
+def close_reason(frame: bytes | None) -> str:
+    """Of the sockets that the ending in `frame` closes."""
+    kind = json.loads(frame)["data"].get("kind") if frame is not None else None
+    return KICKED if kind == DISCONNECTED else SIGNED_OUT
+
+
+def publish_ending(user_id: int, ends: str, text: str, *, kind: str = CREDENTIALS_ENDED) -> None:
     """Runs inside the transaction that ends the credential, with the user's stream locked."""
-    data = {"kind": "credentials_ended", "text": text}
+    data = {"kind": kind, "text": text}
     publish(user_stream(user_id), EventDraft("system_notification", data, ends=ends))
 
 

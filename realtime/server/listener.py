@@ -25,7 +25,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ListenError(f"expected an address to listen on, got {host}: {error}") from error
+        raise ListenError(f"HOST: expected an address to listen on, got {host}: {error}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -52,6 +52,4 @@ def _explain(error: OSError, host: str, port: int) -> str:
         return (
             f"expected a port that this user may listen on, got {port} on {host}: try --port 8000"
         )
-    return (
-        f"expected an address of this machine, got {host}:{port}: {os.strerror(error.errno or 0)}"
-    )
+    return f"HOST: expected an address of this machine, got {host}: {os.strerror(error.errno or 0)}"

@@ -11,6 +11,7 @@ from realtime.log.entries import Entry
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
 from realtime.protocol.streams import user_stream
+from realtime.security.endings import SIGNED_OUT, close_reason
 from realtime.security.identity import authenticated_again
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class AccountWatch:
         self._connection.catch_up(subscription)
 
     def lost(self, subscription: Subscription, entry: Entry) -> None:
-        self._connection.close(CloseCode.REVOKED, "credentials ended")
+        self._connection.close(CloseCode.REVOKED, close_reason(entry.frame))
 
     def reset(self, subscription: Subscription, reason: str) -> None:
         """The log lost its tail, maybe with an ending in it: watch on from where it stands now, and
@@ -83,5 +84,5 @@ class AccountWatch:
             except Unavailable:
                 continue
             except (Unauthorized, NotFound):
-                self._connection.close(CloseCode.REVOKED, "credentials ended")
+                self._connection.close(CloseCode.REVOKED, SIGNED_OUT)
             return

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from realtime.protocol.errors import UnknownCommand
+from realtime.protocol.validation import shown
 
 
 class Command(BaseModel):
@@ -57,5 +58,5 @@ def registered_command(name: object) -> Registered:
     found = _commands.get(name) if isinstance(name, str) else None
     if found is None:
         known = ", ".join(sorted(_commands))
-        raise UnknownCommand(f"cmd: expected one of {known}, got {ascii(name)[:60]}")
+        raise UnknownCommand(f"cmd: expected one of {known}, got {shown(name)}")
     return found

@@ -60,9 +60,10 @@ async def _run_step(name: str, step: DrainStep, window_s: float) -> None:
 
 
 async def _drain_sockets(node: Node, window_s: float) -> None:
-    node.begin_drain(window_s)
     waiting = list(node.connections)
-    logger.info("draining connections=%d window_s=%.1f", len(waiting), window_s)
+    if not node.draining:  # once a stop: a hurried one comes here again
+        logger.info("draining connections=%d window_s=%.1f", len(waiting), window_s)
+    node.begin_drain(window_s)
     random.shuffle(waiting)
     for due, connection in await _announce(waiting, window_s):
         await asyncio.sleep(max(0.0, due - node.loop.time()))

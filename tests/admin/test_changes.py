@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -80,7 +81,9 @@ def test_saving_without_a_change_tells_nothing(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "a\x01b", "a\x00b", "x" * 16_001], ids=["none", "C0", "NUL", "long"]
+    "body",
+    ["", " \t\r\n\u00a0", "a\x01b", "a\x00b", "x" * 16_001],
+    ids=["none", "white", "C0", "NUL", "long"],
 )
 def test_bad_text_is_refused_in_the_form(
     admin: Client, ada: User, project: Project, stream: str, body: str
@@ -254,3 +257,19 @@ def test_membership_ends_in_both_streams(
     last = Event.objects.filter(stream__name=stream).latest("seq")
     assert (last.type, last.ends) == ("project_left", f"user.{operator.pk}")
     assert event_types(f"user.{operator.pk}")[-1] == "project_left"
+
+
+def test_group_with_the_right_to_status_is_taken_in_the_form(admin: Client, ada: User) -> None:
+    """Account and groups are saved in one transaction, its streams locked in their order."""
+    group = Group.objects.create(name="watchers")
+    group.permissions.add(Permission.objects.get(codename="view_status"))
+    ada.groups.add(group)
+    before = head("status")
+    address = reverse("admin:chat_user_change", args=[ada.pk])
+    fields = admin.get(address).context["adminform"].form.initial
+    form = {name: fields[name] for name in ("username", "first_name", "last_name", "email")}
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00", "is_active": "on"}
+    response = admin.post(address, {**form, **joined})
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    assert not ada.groups.exists()
+    assert head("status") == before + 1

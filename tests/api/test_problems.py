@@ -34,6 +34,7 @@ BAD_BODIES = [
     (b'{"body":"a\\u0000b"}', 400, "bad_request"),
     (b'{"body":"a\\u001bb"}', 400, "bad_request"),
     (b'{"body":""}', 400, "bad_request"),
+    (b'{"body":" \\t\\r\\n\\u00a0\\u2003"}', 400, "bad_request"),
     (b'{"body":7}', 400, "bad_request"),
     (b'{"body":null}', 400, "bad_request"),
     (b'{"body":{"a":[1]}}', 400, "bad_request"),

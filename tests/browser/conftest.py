@@ -40,6 +40,12 @@ class LiveSite:
 
     url: str
     demo: dict[str, Any]
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str) -> None:
+        """Run a command of `manage.py` beside the server."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        subprocess.run(command, env=self.environment, cwd=ROOT, timeout=START_TIMEOUT_S, check=True)
 
     def person(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(u for u in self.demo["users"] if u["username"] == name)
@@ -95,7 +101,7 @@ def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     try:
         assert ready.wait(START_TIMEOUT_S), "".join(log)
         assert server.poll() is None, "".join(log)
-        yield LiveSite(f"http://127.0.0.1:{port}", json.loads(made.stdout))
+        yield LiveSite(f"http://127.0.0.1:{port}", json.loads(made.stdout), environment)
     finally:
         server.send_signal(signal.SIGTERM)
         try:

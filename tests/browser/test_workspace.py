@@ -217,6 +217,16 @@ def test_signing_out_elsewhere_stops_this_tab(visit: Opening) -> None:
     expect(link).to_have_attribute("href", re.compile(r"^/sign-in/\?next=%2Fprojects%2F\d+%2F$"))
 
 
+def test_disconnected_person_is_told_by_whom(visit: Opening, live_site: LiveSite) -> None:
+    """The page said "you were signed out", which nobody was; reloading it is enough."""
+    grace = visit("grace")
+    live_site.manage("disconnect", "--user", "grace")
+    grace.light("An administrator closed the connection; reload the page to go on")
+    expect(grace.page.get_by_role("link", name="Sign in again")).to_be_hidden()
+    grace.page.reload()
+    grace.light("Live")
+
+
 def test_phone_shows_one_pane_at_a_time(visit: Opening) -> None:
     """At 360 px nothing is wider than the screen, and tabs are moved through by arrows."""
     ada = visit("ada", viewport={"width": 360, "height": 740})

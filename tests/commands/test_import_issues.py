@@ -133,7 +133,7 @@ def test_largest_report_fits_a_frame(project: Project, tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("{", "expected a JSON object, got invalid JSON"),
-        ("[1]", "expected a JSON object, got list"),
+        ("[1]", "expected a JSON object, got array"),
         (b'{"id": "\xff"}', "expected a JSON object, got invalid JSON"),
         ({"id": "x", "title": "t", "text": "t"}, "repo: expected a value, got none"),
         (report(9, title=7), "title: expected a valid string, got 7"),
@@ -199,6 +199,21 @@ def test_wrong_arguments_are_told_in_one_sentence(
     with pytest.raises(CommandError, match=re.escape(said)):
         call_command("import_issues", *filled, stdout=StringIO(), stderr=StringIO())
     assert not Memory.objects.exists()
+
+
+def test_unknown_project_is_answered_with_those_there_are(project: Project) -> None:
+    """At most five of them; where there is none, how to make one."""
+    said = f"got 99; there are {project.pk} ({project.name})"
+    with pytest.raises(CommandError, match=re.escape(said) + "$"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
+    ada = User.objects.get(username="ada")
+    for number in range(5):
+        create_project(ada, name=f"Further {number}")
+    with pytest.raises(CommandError, match=r"\(Further 3\), and more$"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
+    Project.objects.all().delete()
+    with pytest.raises(CommandError, match="there is none yet"):
+        call_command("import_issues", str(SAMPLE), "--project", "99")
 
 
 def test_author_must_be_allowed_to_write(project: Project) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.faults.valkey import Valkey, running_valkey
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation, temporary_installation
+from tests.nodes.room import Room
 from tests.nodes.server import Server
 from tests.promises.follower import Follower
 
@@ -33,23 +33,6 @@ class Site:
         self.valkey.start()
         for link in self.links:
             link.restore()
-
-
-@dataclass(frozen=True)
-class Room:
-    """A project with a writer, and where its stream stood."""
-
-    project: int
-    writer: dict[str, Any]
-    head: int
-
-    @property
-    def stream(self) -> str:
-        return f"project.{self.project}"
-
-    @property
-    def authorization(self) -> str:
-        return f"Api-Key {self.writer['key']}"
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def room(site: Site) -> Room:
-    team = site.backstage("team")
-    head = site.backstage("head", stream=f"project.{team['project']}")
-    return Room(team["project"], team["people"]["ada"], head)
+    return Room.made(site.backstage)
 
 
 Follow = Callable[..., Follower]

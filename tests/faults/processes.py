@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -147,8 +148,11 @@ class PostgresServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        port = f"port={urlsplit(url).port}"
         self._main = next(
-            child for child in psutil.Process().children() if child.name() == "postgres"
+            child
+            for child in psutil.Process().children()
+            if child.name() == "postgres" and port in child.cmdline()
         )
         self._command = self._main.cmdline()
         self._folder = Path(self._main.cwd())

@@ -7,6 +7,7 @@ messages, and again with the same `client_ref` when its node left before it answ
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Move:
 
 
 @dataclass
-class Roamer:
+class Roamer(ABC):
     """One client, from begin to end; `run` is its task and raises what is wrong with the server."""
 
     front: Front
@@ -68,9 +69,9 @@ class Roamer:
                 await asyncio.sleep(RETRY_S)
             self.address = self.front.after(self.address)
 
+    @abstractmethod
     async def serve(self, socket: ClientConnection) -> None:
         """What this client does with one socket, until it ends."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[ClientConnection]:

@@ -1,28 +1,38 @@
 """The database away for 5 s, or locked: sockets stay, commands are answered, all goes on after."""
 
 import itertools
+import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.faults.processes import PostgresServer
 from tests.faults.proxy import Proxy
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client, assert_unbroken
 from tests.nodes.installation import Installation, temporary_installation
-from tests.nodes.server import Server, running
+from tests.nodes.server import Server, running, wait_until
 from tests.postgres import temporary_postgres
 
 AWAY_S = 5.0
 ANSWER_S = 8.5  # the limit of everything that waits for the database, and a busy machine
 BACK_S = 6.0  # the pool connects again, and the next position check comes round
+HANGS_S = 30.0  # an answer that takes so long will never come
+REFUSED_S = 10.5  # a request: the limit, the pool's 2 s, and a busy machine
+READY_S = 5.0
+POOL = 20
 HEARTBEAT_S = 1.0
 SERVING = {"REDIS_URL": "memory://", "DRAIN_WINDOW": "0"}
 
@@ -55,9 +65,18 @@ def playing(installation: Installation, **server: str) -> Iterator[Scene]:
             yield Scene(node, backstage)
 
 
+@dataclass(frozen=True)
+class Far:
+    """`link` is the network between the server of `scene` and its `postgres`."""
+
+    scene: Scene
+    link: Proxy
+    postgres: PostgresServer
+
+
 @pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Proxy]]:
-    """The server reaches its PostgreSQL through a proxy."""
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
+    """A server that reaches its PostgreSQL through a proxy."""
     with ExitStack() as stack:
         url = stack.enter_context(temporary_postgres())
         found = urlsplit(url)
@@ -66,7 +85,8 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Proxy
         plain = stack.enter_context(temporary_installation(folder, **SERVING))
         installation = Installation({**plain.environment, "DATABASE_URL": url})
         proxied = found._replace(netloc=f"postgres@127.0.0.1:{link.port}").geturl()
-        yield stack.enter_context(playing(installation, DATABASE_URL=proxied)), link
+        scene = stack.enter_context(playing(installation, DATABASE_URL=proxied))
+        yield Far(scene, link, PostgresServer(url))
 
 
 def gaps_s(client: Client) -> list[float]:
@@ -96,9 +116,9 @@ def until_stored(client: Client, scene: Scene, ref: str) -> None:
         time.sleep(0.2)  # a client's own pause
 
 
-def test_database_cut_off_for_five_seconds(far: tuple[Scene, Proxy]) -> None:
+def test_database_cut_off_for_five_seconds(far: Far) -> None:
     """Connections are reset and refused, as by a restart: `unavailable`, soon without waiting."""
-    scene, link = far
+    scene, link = far.scene, far.link
     with scene.client() as client:
         head = client.ok("subscribe", stream=scene.stream)["head"]
         stored = scene.backstage("count_messages", project=scene.project)
@@ -132,9 +152,9 @@ def test_database_cut_off_for_five_seconds(far: tuple[Scene, Proxy]) -> None:
         assert max(gaps_s(client)) < HEARTBEAT_S + 1.5
 
 
-def test_database_that_hangs_for_five_seconds(far: tuple[Scene, Proxy]) -> None:
+def test_database_that_hangs_for_five_seconds(far: Far) -> None:
     """Nothing comes back for a while: every command is answered within the limit all the same."""
-    scene, link = far
+    scene, link = far.scene, far.link
     with scene.client() as client, scene.client() as other:
         for one in (client, other):
             head = one.ok("subscribe", stream=scene.stream)["head"]
@@ -157,11 +177,82 @@ def test_database_that_hangs_for_five_seconds(far: tuple[Scene, Proxy]) -> None:
             assert max(gaps_s(one)) < HEARTBEAT_S + 1.5
 
 
+def refused(far: Far, method: str, json: object = None) -> float:
+    """A request to the messages of the project is told that the database is away; how long that
+    took, in seconds."""
+    scene, began = far.scene, time.monotonic()
+    answer = httpx.request(
+        method,
+        f"{scene.server.http}/api/projects/{scene.project}/messages/",
+        headers={"Authorization": scene.authorization},
+        json=json,
+        timeout=HANGS_S,
+    )
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    problem = answer.json()
+    assert (problem["code"], problem["temporary"]) == ("unavailable", True)
+    return time.monotonic() - began
+
+
+def answered(far: Far) -> bool:
+    """As many requests at once as the pool has connections are served."""
+    path = f"/api/projects/{far.scene.project}/messages/"
+
+    def ask(_: int) -> int:
+        authorization = far.scene.authorization
+        return far.scene.server.request("GET", path, authorization=authorization).status_code
+
+    with ThreadPoolExecutor(POOL) as many:
+        return set(many.map(ask, range(POOL))) == {200}
+
+
+@pytest.mark.parametrize("fault", ["stopped", "black hole"])
+def test_everybody_is_answered_while_nothing_comes_back(far: Far, fault: str) -> None:
+    """A server that was stopped, or a network that swallows all, refuses nothing: without limits
+    of our own, requests waited for as long as that lasted, and in a black hole for ever."""
+    scene = far.scene
+    with scene.client() as client:
+        head = client.ok("subscribe", stream=scene.stream)["head"]
+        assert answered(far)  # and every connection of the pool is there to be lost
+        process = psutil.Process(scene.server.process.pid)
+        threads = process.num_threads()
+        if fault == "stopped":
+            far.postgres.send(signal.SIGSTOP, whole=True)
+        else:
+            far.link.black_hole()
+        try:
+            with ThreadPoolExecutor(POOL + 10) as many:
+                asking = [many.submit(refused, far, "GET") for _ in range(POOL + 4)]
+                asking += [many.submit(refused, far, "POST", {"body": "b"}) for _ in range(4)]
+                reply, seconds = send(client, scene, fault)
+                assert (reply["ok"], reply["error"]["code"]) == (False, "unavailable"), reply
+                assert reply["error"]["temporary"] is True
+                assert seconds < ANSWER_S
+                took = [asked.result() for asked in asking]
+            assert max(took) < REFUSED_S, sorted(took)
+            ready = scene.server.request("GET", "/health/ready")
+            assert ready.status_code == 503
+            assert ready.elapsed.total_seconds() < READY_S
+        finally:
+            far.postgres.send(signal.SIGCONT, whole=True)
+            far.link.restore()
+        until_stored(client, scene, fault)
+        wait_until(lambda: answered(far), "the pool to be whole again", BACK_S)
+        behind = scene.post_behind()
+        client.wait_for_seq(scene.stream, behind, BACK_S)
+        client.flushed()
+        assert_unbroken(client.seqs(scene.stream), head + 1, behind)
+        assert max(gaps_s(client)) < HEARTBEAT_S + 1.5
+        wait_until(lambda: process.num_threads() <= threads + POOL, "no thread to be stuck", BACK_S)
+
+
 def test_sockets_that_come_while_it_is_away_are_told_when_to_return(
-    far: tuple[Scene, Proxy],
+    far: Far,
 ) -> None:
     """4503 with a delay of their own, and a place afterwards."""
-    scene, link = far
+    scene, link = far.scene, far.link
     link.cut()
     try:
         with Client(f"{scene.server.ws}/ws", authorization=scene.authorization) as client:

@@ -8,16 +8,21 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.faults.conftest import Follow, Room, Site, client_at
+from tests.faults.conftest import Follow, Site, client_at
 from tests.faults.posting import post_times_ms
 from tests.nodes.client import Client
+from tests.nodes.room import Room
 from tests.nodes.server import Server, wait_until
 from tests.promises.follower import Follower
 
 LATE_S = 5.0  # the promise for an event while the layer is down
-BACK_S = 40.0  # three good probes, a rebuild that waits its turn (30 s at most), a busy machine
+# Mostly 3 to 4.5 s were seen, three good probes, and once 10 s. A rebuild may have to wait its turn
+# first (`REBUILD_WAIT_S`, from 3 s on, doubled): in faults as short as these 6 s.
+BACK_S = 20.0
 HINTED_S = 0.4  # sooner than any reading of heads would find it, polling apart
-FAULT_S = 6.0  # long enough for both nodes to poll, on a busy machine too
+# A node turns to polling after two missed probes, which begin within 1 s of each other and wait
+# 1 s each: 4 s where nothing refuses, and a busy machine.
+FAULT_S = 6.0
 
 
 def killed(site: Site) -> None:

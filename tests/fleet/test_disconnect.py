@@ -13,6 +13,7 @@ import pytest
 
 from realtime.embedded import valkey as embedded
 from realtime.embedded.valkey import EmbeddedValkey
+from realtime.security.endings import KICKED
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation, temporary_installation
@@ -146,7 +147,7 @@ def test_all_sockets_of_a_person(
     other, _ = connect(stack, nodes[0], backstage("person", name="Bob"))
     installation.manage("disconnect", "--user", ada["username"])
     for client in clients:
-        assert client.closed()[0] == REVOKED
+        assert client.closed() == (REVOKED, KICKED)
     other.flushed()
     connect(stack, nodes[0], ada)[0].flushed()
 
@@ -179,6 +180,30 @@ def test_registry_that_hangs_is_told_in_a_line(
         )
     assert done.returncode == 1
     assert "expected the shared store to answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("", "no server seems to run on DATA_DIR="),
+        ("redis://ada:secret@127.0.0.1:1/0", "nothing answered at REDIS_URL=redis://127.0.0.1:1/0"),
+        ("memory://", "expected a Redis that nodes share, got memory://"),
+    ],
+)
+def test_nodes_where_no_server_runs(tmp_path: Path, url: str, said: str) -> None:
+    """It said only that "the shared store" does not answer, and not whose that would be."""
+    with temporary_installation(tmp_path, REDIS_URL=url) as installation:
+        done = subprocess.run(
+            installation.command("manage.py", "nodes"),
+            **installation.process_options(),
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "secret" not in done.stderr
     assert "Traceback" not in done.stderr
 
 

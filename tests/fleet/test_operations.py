@@ -12,6 +12,7 @@ from realtime import node as node_module
 from realtime.fleet import operations
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import NotFound, Unavailable
+from realtime.security.endings import KICKED
 from realtime.shared.store import SharedStore
 from tests.fleet.fakes import FakeConnection, FakeNode
 from tests.nodes.server import wait_until
@@ -109,7 +110,7 @@ def test_socket_elsewhere_is_closed_although_the_message_is_lost(nodes: Serving)
         return bool(connection.closes)
 
     wait_until(closed, "the order to be carried out")
-    assert connection.closes == [(CloseCode.REVOKED, operations.KICKED)]
+    assert connection.closes == [(CloseCode.REVOKED, KICKED)]
 
 
 def test_reason_fits_a_close_frame(nodes: Serving) -> None:

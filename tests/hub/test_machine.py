@@ -19,7 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.hub.rig import RING_ENTRIES, Rig, Tab
+from tests.hub.rig import RING_ENTRIES, Rig
+from tests.hub.tab import Tab
 
 MAX_TABS = 4
 WIDE_GAP = RING_ENTRIES + 2  # nothing of it is pushed

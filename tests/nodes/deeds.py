@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
@@ -159,6 +159,20 @@ def set_staff(user: int, staff: bool) -> None:
     row = User.objects.get(pk=user)
     row.is_staff = staff
     row.save()
+
+
+def grant_by_group(user: int, permission: str) -> int:
+    """The permission, by a group of its own; the group's id."""
+    app, _, codename = permission.partition(".")
+    group = Group.objects.create(name=f"group-{_run}-{next(_numbers)}")
+    found = Permission.objects.get(content_type__app_label=app, codename=codename)
+    group.permissions.add(found)
+    group.user_set.add(User.objects.get(pk=user))
+    return int(group.pk)
+
+
+def leave_group(user: int, group: int) -> None:
+    User.objects.get(pk=user).groups.remove(group)
 
 
 def more_projects(user: int, count: int) -> list[int]:

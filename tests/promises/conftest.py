@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +12,7 @@ from realtime.embedded.valkey import socket_path
 from tests.embedded.waiting import gone
 from tests.nodes.backstage import Backstage
 from tests.nodes.installation import Installation, temporary_installation
+from tests.nodes.room import Room
 from tests.nodes.server import Server
 from tests.promises.follower import Follower
 
@@ -45,23 +45,6 @@ class Cluster:
         return None
 
 
-@dataclass(frozen=True)
-class Room:
-    """A project with a writer, and where its stream stood."""
-
-    project: int
-    writer: dict[str, Any]
-    head: int
-
-    @property
-    def stream(self) -> str:
-        return f"project.{self.project}"
-
-    @property
-    def authorization(self) -> str:
-        return f"Api-Key {self.writer['key']}"
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with ExitStack() as stack:
@@ -79,9 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def room(cluster: Cluster) -> Room:
-    team = cluster.backstage("team")
-    head = cluster.backstage("head", stream=f"project.{team['project']}")
-    return Room(team["project"], team["people"]["ada"], head)
+    return Room.made(cluster.backstage)
 
 
 Follow = Callable[..., Follower]

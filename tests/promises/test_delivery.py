@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from tests.nodes.room import Room
 from tests.nodes.server import Server
-from tests.promises.conftest import Cluster, Follow, Room
+from tests.promises.conftest import Cluster, Follow
 
 MESSAGES = 500
 WINDOW = 16  # commands that wait at once; the server refuses above 32

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.nodes.room import Room
 from tests.nodes.server import wait_until
-from tests.promises.conftest import Cluster, Follow, Room
+from tests.promises.conftest import Cluster, Follow
 
 POSITION_CHECK_S = 5.0
 HEALED_S = 10.0  # the check's interval, a restart of Valkey, and a busy machine

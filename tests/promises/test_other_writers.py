@@ -6,7 +6,8 @@ import time
 
 import httpx
 
-from tests.promises.conftest import Cluster, Follow, Room
+from tests.nodes.room import Room
+from tests.promises.conftest import Cluster, Follow
 
 POSITION_CHECK_S = 5.0  # the promise; the check itself is every 4 s
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.nodes.client import Client
+from tests.nodes.room import Room
 from tests.nodes.server import Server
-from tests.promises.conftest import Cluster, Room
+from tests.promises.conftest import Cluster
 from tests.promises.test_layer_faults import flushall
 
 CLEARED_S = 20.0  # a lease of 14 s, and a sweep

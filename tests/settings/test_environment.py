@@ -70,6 +70,8 @@ def test_example_copied_to_env_changes_nothing(tmp_path: Path) -> None:
 
 WRONG = [
     ("DEBUG", "perhaps"),
+    ("HOST", "http://127.0.0.1"),
+    ("HOST", "my host"),
     ("DATA_DIR", "/dev/null/data"),
     ("SECRET_KEY", "too short"),
     ("DATABASE_URL", "mysql://host/name"),

@@ -35,7 +35,16 @@ NO_STREAM: tuple[Any, ...] = (
     "x" * 5000,
     "\u0000",
 )
-BODIES: tuple[Any, ...] = (*NO_TEXT, "", "a\u0000b", "\u0007", "\u001b[31m", "\u0085", "\u007f")
+BODIES: tuple[Any, ...] = (
+    *NO_TEXT,
+    "",
+    "\n ",
+    "a\u0000b",
+    "\u0007",
+    "\u001b[31m",
+    "\u0085",
+    "\u007f",
+)
 REFS: tuple[Any, ...] = (*NO_TEXT, "", "a\u0000", "a\nb\u0000")
 
 # Command, fields that fit, then per field what does not (an absent field is tried where required).

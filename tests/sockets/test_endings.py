@@ -239,3 +239,26 @@ def test_refreshed_socket_ends_with_its_new_credential(
     requests.append(node.request("DELETE", "/api/sessions/", authorization=f"Bearer {new}"))
     assert_revoked(client)
     assert [one.status_code for one in requests] == [204, 204]
+
+
+def test_operator_who_leaves_the_group_is_shown_nothing_more(
+    join: Join, backstage: Backstage, person: Callable[..., Person]
+) -> None:
+    """The right came by a group, and its end was noticed at the next subscribe only. Other
+    subscriptions of the socket, and other operators, go on."""
+    ada, olga = person(), person(staff=True)
+    group = backstage("grant_by_group", user=ada.id, permission="status.view_status")
+    client, other = join(ada), join(olga)
+    for one in (client, other):
+        one.ok("subscribe", stream="status")
+        one.ok("subscribe", stream="system")
+    backstage("leave_group", user=ada.id, group=group)
+    ending = client.wait_for("project_left", SOON_S)
+    assert (ending["stream"], ending["data"]) == ("status", {"reason": "removed"})
+    assert "seq" not in ending
+    told = other.wait_for("system_notification", SOON_S)
+    assert (told["stream"], told["data"]["kind"]) == ("status", "right_ended")
+    client.flushed()
+    assert client.seqs("status") == []
+    assert client.error("subscribe", stream="status")["code"] == "forbidden"
+    client.ok("unsubscribe", stream="system")

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils.text import Truncator
 from tqdm import tqdm
 
 from chat.importing import Report, Stored, read_reports, store_reports
@@ -21,6 +22,7 @@ from realtime.protocol.errors import RealtimeError
 _MAX_BATCH = 500
 _MAX_ID = 10**18
 _FLUSH_TIMEOUT_S = 5.0
+_MAX_NAMED = 5  # projects in a message
 _INTERRUPTED = 130  # what shells report for SIGINT
 
 
@@ -78,7 +80,7 @@ class Command(BaseCommand):
         started = time.perf_counter()
         try:
             if not Project.objects.filter(pk=options["project"]).exists():
-                raise CommandError(f"--project: expected a project's id, got {options['project']}")
+                raise CommandError(_no_project(options["project"]))
             author = _author(options["author"])
             with options["file"].open("rb") as file:
                 self._import(file, options["project"], author, options["batch_size"], tally)
@@ -133,6 +135,16 @@ class Command(BaseCommand):
                 "hints did not get through (is a server running?); clients that are connected "
                 "catch up within 5 s, when their server checks its positions"
             )
+
+
+def _no_project(project_id: int) -> str:
+    """What there is instead, or how to make one."""
+    wrong = f"--project: expected a project's id, got {project_id}"
+    rows = list(Project.objects.order_by("pk").values_list("pk", "name")[: _MAX_NAMED + 1])
+    if not rows:
+        return f"{wrong}; there is none yet (`manage.py demo` makes one, and so does the admin)"
+    names = ", ".join(f"{key} ({Truncator(name).chars(40)})" for key, name in rows[:_MAX_NAMED])
+    return f"{wrong}; there are {names}{', and more' if len(rows) > _MAX_NAMED else ''}"
 
 
 def _author(username: str | None) -> User | None:

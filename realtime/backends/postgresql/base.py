@@ -12,6 +12,8 @@ from weakref import WeakSet
 from django.conf import settings
 from django.db.backends.postgresql import base
 
+from realtime.backends.postgresql.patience import patience
+
 # The timeline is read from the WAL's present file name: the control file lags behind a promotion.
 _FINGERPRINT = """
     SELECT (SELECT system_identifier FROM pg_control_system())::text
@@ -25,11 +27,17 @@ _NOTICE = """
     WHERE id = 1 AND fingerprint <> %s
 """
 
+CONFIGURING_LIMIT_S = 3.0
 _checked: WeakSet[Any] = WeakSet()  # the server's connections that have been compared already
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
+        # The pool's own threads call this, and are few.
+        with patience(CONFIGURING_LIMIT_S):
+            return self._configured(connection)
+
+    def _configured(self, connection: Any) -> bool:
         configured: bool = super()._configure_connection(connection)  # type: ignore[misc]
         if settings.PM.database_failover == "lossless" or connection in _checked:
             return configured

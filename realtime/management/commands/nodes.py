@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from realtime.fleet.operations import list_connections, list_nodes
+from realtime.management.fleet import advice
 from realtime.management.people import user_id_of
 from realtime.protocol.errors import RealtimeError
 
@@ -28,7 +29,10 @@ class Command(BaseCommand):
             wanted = options["connections"] or username is not None
             connections = list_connections(user_id) if wanted else []
         except RealtimeError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(advice(error)) from error
+        if not nodes:
+            print("No server runs here: the registry answers and lists none.")
+            return
         print(
             f"{'node':12}  {'host':20}  {'pid':>7}  {'version':8}  {'state':8}  "
             f"{'up':>9}  {'connections':>11}"

@@ -1,6 +1,5 @@
 """`manage.py serve`: the project's server, its workers and its embedded Valkey, as one."""
 
-import argparse
 import signal
 from contextlib import ExitStack
 from functools import partial
@@ -18,22 +17,24 @@ from realtime.server.server import Plan
 from realtime.server.supervisor import run
 from realtime.sockets.liveness import pings_within
 
+_MAX_PORT = 65_535
+_PORTS = f"a port from 1 to {_MAX_PORT}, or 0 for a free one"
 _MAX_WORKERS = 128
+_WORKERS = f"a number from 1 to {_MAX_WORKERS}"
 # Requests in flight and long polls get this long once the sockets are drained.
 _REQUESTS_TIMEOUT_S = 5
 
 
-def _worker_count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_WORKERS:
-        raise argparse.ArgumentTypeError(
-            f"expected a number from 1 to {_MAX_WORKERS}, got {text!r}"
-        )
-    return int(text)
+def _number(option: str, given: object, least: int, most: int, expected: str) -> int:
+    """Checked here, not by argparse, whose usage would stand before the sentence.
 
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:  # noqa: PLR2004 - the highest port
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    Raises CommandError.
+    """
+    text = str(given)
+    # The length first: int() of an endless number is an error of its own.
+    digits = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not digits or not least <= int(text) <= most:
+        raise CommandError(f"{option}: expected {expected}, got {text[:40]!r}", returncode=2)
     return int(text)
 
 
@@ -52,9 +53,11 @@ class Command(BaseCommand):
         """The options; their defaults come from the environment."""
         parser.add_argument("--host", default=settings.PM.host, help="address to listen on")
         parser.add_argument(
-            "--port", type=_port, default=settings.PM.websocket_port, help="0 takes a free one"
+            "--port",
+            default=settings.PM.websocket_port,
+            help="port to listen on; 0 takes a free one",
         )
-        parser.add_argument("--workers", type=_worker_count, default=1, help="serving processes")
+        parser.add_argument("--workers", default=1, help="serving processes")
         parser.add_argument(
             "--skip-embedded",
             action="store_true",
@@ -65,18 +68,20 @@ class Command(BaseCommand):
         """Listen, start the embedded server, serve."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit_orderly)
+        port = _number("--port", options["port"], 0, _MAX_PORT, _PORTS)
+        workers = _number("--workers", options["workers"], 1, _MAX_WORKERS, _WORKERS)
         _refuse_open_debug(options["host"])
         embedded = settings.PM.redis_url is None and not options["skip_embedded"]
         with ExitStack() as stack:
             try:
-                listener = stack.enter_context(open_listener(options["host"], options["port"]))
+                listener = stack.enter_context(open_listener(options["host"], port))
                 if embedded:
                     valkey = EmbeddedValkey(settings.PM.data_dir)
                     stack.callback(valkey.close)
                     valkey.ensure()
             except (ListenError, EmbeddedValkeyError) as error:
                 raise CommandError(str(error)) from error
-            address, workers = address_of(listener), options["workers"]
+            address = address_of(listener)
             noun = "worker" if workers == 1 else "workers"
             plan = Plan(
                 _config(workers),

@@ -19,7 +19,8 @@ class Broadcast(Shape):
 
 
 class SystemNotification(Shape):
-    """`kind` says what about; `credentials_ended` tells a person's sockets that a sign-in ended."""
+    """`kind` says what about; `credentials_ended`, and `disconnected` (by an administrator), close
+    the sockets that they concern."""
 
     kind: str
     text: Text

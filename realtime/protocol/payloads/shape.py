@@ -34,6 +34,13 @@ def printable(text: str) -> str:
     return text
 
 
+def saying(text: str) -> str:
+    """Refuse white space alone: a message without a text."""
+    if text.isspace():
+        raise ValueError("expected text, got only white space")
+    return text
+
+
 def wire_time(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as everywhere on the wire."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -44,6 +51,7 @@ Body = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MESSAGE_BODY_MAX_CHARS),
     AfterValidator(printable),
+    AfterValidator(saying),
 ]
 Title = Annotated[
     str, StringConstraints(min_length=1, max_length=TITLE_MAX_CHARS), AfterValidator(printable)

@@ -44,12 +44,21 @@ const WORDS = {
     return { text, spoken: "The connection was lost. Reconnecting." };
   },
   offline: () => ({ text: "You are offline; what you write is sent when you are back" }),
-  stopped: ({ reason }) => STOPPED[reason?.name] ?? STOPPED.other(reason),
+  stopped: ({ reason }) => (STOPPED[reason?.name] ?? STOPPED.other)(reason),
   closed: () => ({ text: "Closed by the server; reload the page to go on" }),
 };
 
+const SIGNED_OUT = "credentials ended"; // the close reason; any other 4409 is an administrator's
+const KICKED = "kicked by an administrator";
+
 const STOPPED = {
-  unauthorized: { text: "Stopped:", spoken: "Stopped: sign in again.", signIn: true },
-  revoked: { text: "Stopped:", spoken: "Stopped: you were signed out.", signIn: true },
+  unauthorized: () => ({ text: "Stopped:", spoken: "Stopped: sign in again.", signIn: true }),
+  revoked: ({ text }) => {
+    if (text === "" || text === SIGNED_OUT) {
+      return { text: "Stopped:", spoken: "Stopped: you were signed out.", signIn: true };
+    }
+    const why = text === KICKED ? "" : ` (${text})`;
+    return { text: `An administrator closed the connection${why}; reload the page to go on` };
+  },
   other: (reason) => ({ text: `Stopped: ${reason?.text || reason?.name || "refused"}; reload the page` }),
 };
