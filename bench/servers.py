@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -39,6 +39,7 @@ class Server:
     def __init__(self, peer: Peer, place: Place, *, core: int | None) -> None:
         self.peer = peer
         self.place = place
+        self.core = core
         self._log = place.folder / f"{peer.name}.log"
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
@@ -86,18 +87,14 @@ class Server:
         """As a supervisor does it, then without mercy."""
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
 
     def kill(self) -> None:
         """`kill -9` for everything that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._popen.wait()
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bench.measures.connects import connects
 from bench.measures.fan_out import fan_out
+from bench.measures.idle import idle
+from bench.measures.maximum import maximum
 from bench.measures.stage import Stage
+from bench.measures.storm import storm
 
-Parameters = Mapping[str, Any]
-Figures = dict[str, Any]
-
-KINDS: dict[str, Callable[[Stage, Parameters], Figures]] = {
+KINDS: dict[str, Callable[[Stage, Mapping[str, Any]], dict[str, Any]]] = {
+    "connects": connects,
     "fan_out": fan_out,
+    "idle": idle,
+    "maximum": maximum,
+    "storm": storm,
 }

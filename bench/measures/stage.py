@@ -21,6 +21,7 @@ class Stage:
     server: Server
     readers: Generator
     writers: Generator
+    core: int | None  # of the generators
     base: int = 1  # number of the next message of any room
 
     @property
@@ -43,9 +44,7 @@ class Stage:
         self.writers.drop()
         for number in range(count):
             room = number % rooms
-            self.writers.add(
-                self.peer.writer(number, room), room, message=self.peer.message(room)
-            )
+            self.writers.add(self.peer.writer(number, room), room, message=self.peer.message(room))
         return joined(self.writers.connect(AT_ONCE, CONNECT_LIMIT_S), count)
 
     def clear(self) -> None:
@@ -83,7 +82,7 @@ def set_up(server: Server, *, core: int | None) -> Iterator[Stage]:
         Generator(server.peer, port, core=core) as readers,
         Generator(server.peer, port, core=core, priority=-5) as writers,
     ):
-        yield Stage(server, readers, writers)
+        yield Stage(server, readers, writers, core)
 
 
 def times(answer: Answer, name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers.peer import BODY, REF, Peer, Place, Script
-from bench.scenarios import room_counts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Of the suite or of a developer's shell; they must not steer what is measured.
@@ -32,7 +31,7 @@ class Ours(Peer):
         return {"python": sys.version.split()[0], **{name: version(name) for name in packages}}
 
     def prepare(self, place: Place) -> None:
-        counts = ",".join(str(count) for count in room_counts())
+        counts = ",".join(str(count) for count in place.room_counts)
         made = subprocess.run(
             [sys.executable, "-m", "bench.site", str(place.sockets), counts],
             cwd=ROOT,

@@ -2,13 +2,14 @@
 
 import itertools
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
 # Of a scenario's file; everything else is a parameter.
-_OWN = ("kind", "order", "repeats", "peers", "vary", "quick", "about")
+_OWN = ("series", "kind", "order", "repeats", "peers", "vary", "quick", "about")
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,13 @@ class Scenario:
     """One file. `cases` are its parameters, one set for each combination of what varies."""
 
     name: str
+    series: str  # of the results: files may share one
     kind: str
     about: str
     order: int  # within one run of a server
     repeats: int  # at most; a run may have fewer
     peers: tuple[str, ...]  # empty: all
+    varied: tuple[str, ...]  # which parameters differ between its cases
     cases: tuple[dict[str, Any], ...] = field(repr=False)
 
     def serves(self, peer: str) -> bool:
@@ -43,11 +46,13 @@ def load(path: Path, *, quick: bool = False) -> Scenario:
         table |= table.get("quick", {})
     return Scenario(
         name=path.stem,
+        series=table.get("series", path.stem),
         kind=table["kind"],
         about=table["about"],
         order=table["order"],
         repeats=1 if quick else table["repeats"],
         peers=tuple(table.get("peers", ())),
+        varied=tuple(table.get("vary", ())),
         cases=_cases(table),
     )
 
@@ -58,7 +63,13 @@ def all_scenarios(*, quick: bool = False) -> dict[str, Scenario]:
     return {one.name: one for one in sorted(found, key=lambda one: (one.order, one.name))}
 
 
-def room_counts() -> list[int]:
+def room_counts(scenarios: Iterable[Scenario]) -> tuple[int, ...]:
     """How many rooms there are in any case, each number once."""
-    cases = itertools.chain.from_iterable(one.cases for one in all_scenarios().values())
-    return sorted({int(case.get("rooms", 1)) for case in cases})
+    cases = itertools.chain.from_iterable(one.cases for one in scenarios)
+    return tuple(sorted({int(case.get("rooms", 1)) for case in cases}))
+
+
+def most_sockets(scenarios: Iterable[Scenario]) -> int:
+    """That any case connects."""
+    cases = itertools.chain.from_iterable(one.cases for one in scenarios)
+    return max(int(case["sockets"]) for case in cases)
