@@ -11,12 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bench import preflight
 from bench.measures.capacity import capacity
 from bench.peers import Peer, all_peers
 from bench.peers.peer import Place
+from bench.publishes import publishes
 from bench.record import Record
 from bench.round import Round
 from bench.scenarios import Scenario, all_scenarios, most_sockets, room_counts
@@ -25,6 +26,8 @@ from bench.valkey import running_valkey
 PORT = 18700
 # The server's, Valkey's, and that of the node which the storm kills.
 PORTS = 3
+# A name beside the scenarios' own: it needs no server and no peer.
+PUBLISHES = "publishes"
 
 Named = TypeVar("Named")
 
@@ -80,7 +83,8 @@ def parsed_options(arguments: Sequence[str] | None = None) -> argparse.Namespace
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", help=f"names separated by commas: {', '.join(all_peers())}")
     parser.add_argument(
-        "--scenarios", help=f"names separated by commas: {', '.join(all_scenarios())}"
+        "--scenarios",
+        help=f"names separated by commas: {', '.join([*all_scenarios(), PUBLISHES])}",
     )
     parser.add_argument("--quick", action="store_true", help="shorter, smaller, once")
     parser.add_argument("--port", type=int, default=PORT, help="the first of three")
@@ -94,20 +98,22 @@ def parsed_options(arguments: Sequence[str] | None = None) -> argparse.Namespace
 
 def main() -> None:
     options = parsed_options()
-    known: dict[str, Any] = all_peers()
-    peers = chosen("--peers", options.peers, known)
-    scenarios = list(
-        chosen("--scenarios", options.scenarios, all_scenarios(quick=options.quick)).values()
-    )
+    peers = chosen("--peers", options.peers, all_peers())
+    known: dict[str, Scenario | None] = {**all_scenarios(quick=options.quick), PUBLISHES: None}
+    wanted = chosen("--scenarios", options.scenarios, known)
+    scenarios = [scenario for scenario in wanted.values() if scenario is not None]
     preflight.expect_linux()
     preflight.expect_compiler()
-    preflight.expect_files(most_sockets(scenarios))
+    preflight.expect_files(most_sockets(scenarios) if scenarios else 0)
     preflight.expect_ports(options.port, PORTS)
     peers, skipped = preflight.without_missing(peers)
     record = Record(quick=options.quick, path=options.results)
     record["skipped"] = skipped
     begin = time.monotonic()
-    measure(peers, scenarios, record, options.port)
+    if scenarios:
+        measure(peers, scenarios, record, options.port)
+    if PUBLISHES in wanted and "ours" in peers:
+        publishes(record, quick=options.quick)
     print(f"{record.path} after {(time.monotonic() - begin) / 60:.1f} minutes")
     if not options.no_report:
         importlib.import_module("bench.report").write(record.path)

@@ -67,7 +67,8 @@ def fan_out(stage: Stage, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def publish(stage: Stage, load: Load) -> dict[str, Any]:
-    """The figures of one window on seated readers and writers."""
+    """The figures of one window on seated readers and writers. Raises RuntimeError when nothing
+    at all arrived."""
     stage.readers.window(stage.base)
     refused = stage.writers.window(stage.base)["refused"]
     cpu_s, generator_s, begin = stage.server.cpu_s(), stage.readers.cpu_s, time.monotonic()
@@ -86,14 +87,17 @@ def publish(stage: Stage, load: Load) -> dict[str, Any]:
     deliveries = took["deliveries"]
     sent = deliveries + writers["deliveries"]
     lost = load.deliveries - deliveries
+    refusals = writers["refused"] - refused
+    if not deliveries:
+        raise RuntimeError(f"expected {load.deliveries} deliveries, got none, {refusals} refused")
     return {
-        "cpu_us_per_delivery": round(cpu_s / sent * 1e6, 3) if sent else None,
+        "cpu_us_per_delivery": round(cpu_s / sent * 1e6, 3),
         **times(took, "latency"),
         "deliveries": deliveries,
         "deliveries_per_s": round(deliveries / max(took["delivering_s"], 1e-9), 1),
         "lost": lost,
         "repeated": took["repeated"],
-        "refused": writers["refused"] - refused,
+        "refused": refusals,
         "closed": took["closed"],
         "saturated": lost > 0 or took["delivering_s"] > published["publishing_s"] + LATE_S,
         "cpu_share": round(cpu_s / elapsed_s, 3),

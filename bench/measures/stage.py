@@ -63,7 +63,7 @@ def joined(answer: Answer, wanted: int) -> Answer:
     return answer
 
 
-def settle(server: Server, limit_s: float = 10.0, idle_share: float = 0.1) -> None:
+def settle(server: Server, limit_s: float = 20.0, idle_share: float = 0.1) -> None:
     """Wait until the server does nothing much, or for `limit_s`: what comes next begins at rest."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
