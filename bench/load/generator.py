@@ -5,12 +5,12 @@ receipts never holds a message back.
 """
 
 import json
-import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from bench.child import child
 from bench.load.compiler import program
 from bench.peers.peer import Peer, Script
 
@@ -25,18 +25,12 @@ class Generator:
     """Sockets of one peer. `core` is the processor that it is pinned to, None: any."""
 
     def __init__(self, peer: Peer, port: int, *, core: int | None, priority: int = 0) -> None:
-        def settle() -> None:
-            if core is not None:
-                os.sched_setaffinity(0, {core})
-            os.nice(priority)
-
-        # Pinned in the child itself: `taskset` would be one more program to have.
         self.process = subprocess.Popen(
             [program("generator")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=settle,  # noqa: PLW1509 - no threads yet where it is called
+            preexec_fn=child(core, priority=priority),  # noqa: PLW1509
         )
         self.cpu_s = 0.0
         self._tell("server", "127.0.0.1", port, SOURCES)
