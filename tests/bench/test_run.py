@@ -51,7 +51,7 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
     known = {"ours": 1, "kernel": 2, "ws": 3}
     assert chosen("--peers", None, known) == known
     assert list(chosen("--peers", "ws, ours", known)) == ["ours", "ws"]
-    with pytest.raises(SystemExit, match=r"--peers: expected names of ours, .*, got wss"):
+    with pytest.raises(SystemExit, match=r"--peers: expected names of ours, .*, got 'wss'"):
         chosen("--peers", "ours,wss", known)
     with pytest.raises(SystemExit, match=r"got ','"):
         chosen("--peers", ",", known)
