@@ -1,11 +1,12 @@
 # make run [PORT=8001] [WORKERS=2]   set up, make the demo, serve; Ctrl-C stops everything
 # make test                          the whole suite on SQLite; make test-postgres on PostgreSQL
+# make bench [ARGS=--quick]          this server beside others: docs/performance.md, 15 minutes
 # make latency                       commit to receipt, measured on a server of its own
 # make faults [SECONDS=600] [SEED=7]  everything under random faults, compared with the log
 # make conformance                   RFC 6455: the Autobahn cases, and docs/conformance.md
 # make check                         format, lint, types, import directions, migrations, API schema
 
-.PHONY: help install install-dev run test test-postgres check conformance latency faults
+.PHONY: help install install-dev run test test-postgres check bench conformance latency faults
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -43,6 +44,10 @@ $(VENV)/.installed: requirements.txt
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt $(VENV)/.installed
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed-bench: requirements.txt requirements-bench.txt $(VENV)/.installed
+	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
 install: $(VENV)/.installed
@@ -85,3 +90,7 @@ conformance: install-dev
 
 latency: install-dev
 	$(PY) -m bench.latency $(ARGS)
+
+# Peers that are not installed are skipped with the command that installs them.
+bench: $(VENV)/.installed-dev $(VENV)/.installed-bench
+	$(PY) -m bench.run $(ARGS)

@@ -1,0 +1,1 @@
+"""The load generator: C programs, how they are compiled, and what drives them."""
