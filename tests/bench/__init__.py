@@ -1,0 +1,1 @@
+"""Tests of the benches: the peers start and deliver, the report says what the results say."""
