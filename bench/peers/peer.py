@@ -48,6 +48,8 @@ class Peer:
     # Text frames that must be answered, and the answer: keep-alives of the peer's own protocol.
     # Pings of WebSocket are always answered.
     answers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    # What a text frame contains that tells a writer that its message was refused; empty: nothing.
+    refusal: ClassVar[str] = ""
 
     def missing(self) -> str | None:
         """None, or the command that installs what this machine lacks (it is printed)."""

@@ -175,7 +175,7 @@ def test_peers_have_names_of_their_own() -> None:
 
 
 def test_missing_peer_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where node_modules, the binary or a package are not there, the command that brings them is."""
+    """Where node_modules, the binary or a package is not there, the command is that brings it."""
     monkeypatch.setattr("bench.peers.node._ROOT", tmp_path)
     monkeypatch.setattr("bench.peers.centrifuge._SERVER", tmp_path / "server")
     monkeypatch.setitem(sys.modules, "socketio", None)

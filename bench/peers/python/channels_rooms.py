@@ -5,8 +5,8 @@ from typing import Any
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 
-class Room(AsyncJsonWebsocketConsumer):
-    """The consumer of the tutorial's third part, in its JSON form and without a name for the room."""
+class Room(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    """The consumer of the tutorial's third part, in its JSON form."""
 
     async def connect(self) -> None:
         self.group = f"room.{self.scope['url_route']['kwargs']['room']}"

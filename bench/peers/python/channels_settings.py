@@ -1,4 +1,4 @@
-"""The few settings that Channels needs. `PEER_LAYER` names the layer, `PEER_REDIS_URL` its Redis."""
+"""The settings that Channels needs. `PEER_LAYER` names the layer, `PEER_REDIS_URL` its Redis."""
 
 import os
 
