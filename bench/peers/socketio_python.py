@@ -11,7 +11,7 @@ from bench.peers.socketio_peer import SocketioPeer
 
 class SocketioPython(SocketioPeer):
     name = "socketio-python"
-    title = "python-socketio, uvicorn, Redis manager"
+    title = "python-socketio, Redis manager"
 
     def missing(self) -> str | None:
         return missing("socketio", "uvicorn")
