@@ -18,7 +18,7 @@ class Centrifuge(Peer):
     """Its pings are empty commands, to be answered with the same."""
 
     name = "centrifuge"
-    title = "Go centrifuge (Centrifugo's library)"
+    title = "Go centrifuge"
     answers = (("{}", "{}"),)
 
     def missing(self) -> str | None:

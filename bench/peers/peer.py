@@ -18,12 +18,14 @@ REF = "@REF@"
 @dataclass(frozen=True)
 class Place:
     """Where a server runs. `folder` is its own and empty at first; `redis_url` is
-    `redis://127.0.0.1:PORT/0`, shared by nobody at the time; `sockets` come at most."""
+    `redis://127.0.0.1:PORT/0`, shared by nobody at the time; `sockets` come at most, in as many
+    rooms as one of `room_counts` says."""
 
     port: int
     redis_url: str
     folder: Path
     sockets: int
+    room_counts: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from bench.report.scales import Linear, Logarithmic, Scale
 
 WIDTH = 820
 _TOP, _ROW, _BOTTOM = 62, 30, 34
-_LABELS, _VALUES = 270, 150  # room for names on the left, for numbers on the right
-_LINES_HEIGHT, _LINES_LEFT, _LINES_RIGHT = 400, 64, 270
+_LABELS, _VALUES = 290, 130  # room for names on the left, for numbers on the right
+_LINES_HEIGHT, _LINES_LEFT, _LINES_RIGHT = 400, 64, 290
 _APART = 17  # labels of lines, from baseline to baseline
+_LONGEST = 44  # characters of a name that fit
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,12 @@ def _names(
             drawing.line(right + 16, place, right + 28, place, "reference")
         else:
             drawing.circle(right + 22, place, 4, f"s{line.slot}")
-        drawing.text(right + 34, place + 4, line.label, "own" if line.slot == 0 else "label")
+        drawing.text(right + 34, place + 4, _cut(line.label), "own" if line.slot == 0 else "label")
+
+
+def _cut(label: str) -> str:
+    """The whole name stands in the table."""
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 3]}..."
 
 
 def _rows(title: str, unit: str, rows: Sequence[Row], scale: Scale) -> tuple[Drawing, float, float]:
@@ -155,5 +161,5 @@ def _rows(title: str, unit: str, rows: Sequence[Row], scale: Scale) -> tuple[Dra
         drawing.text(x, bottom + 18, tick(value), "faint", "middle")
     for place, row in enumerate(rows):
         y = _TOP + _ROW * (place + 0.5)
-        drawing.text(left - 12, y + 4, row.label, "own" if row.own else "label", "end")
+        drawing.text(left - 12, y + 4, _cut(row.label), "own" if row.own else "label", "end")
     return drawing, left, right

@@ -123,7 +123,9 @@ def _growth(view: View, scenario: str, parameter: str, title: str, unit: str) ->
     return view.section(
         scenario,
         title,
-        "Deliveries a second are held about equal." if parameter == "sockets" else "",
+        "The larger the room, the fewer the messages, so that deliveries a second stay bounded."
+        if parameter == "sockets"
+        else "",
         written(CPU_COLUMN, CPU, [*peers, *measured]),
         written("p99, ms", P99, peers),
         **pictures,

@@ -12,9 +12,9 @@ def number(value: float) -> str:
     """`0.123`, `1.23`, `12.3`, `123`, `12,300`: three significant digits, no exponent."""
     if value == 0:
         return "0"
-    decimals = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, decimals)
-    return f"{rounded:,.{max(0, decimals)}f}" if abs(rounded) < 100 else f"{rounded:,.0f}"
+    rounded = float(f"{value:.3g}")  # first, because 9.996 has one digit before the point, 10.0 two
+    decimals = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:,.{max(0, decimals)}f}"
 
 
 def tick(value: float) -> str:

@@ -24,7 +24,7 @@ _LIMITS = """\
   the peers, as written here after their documentation, pass a text on to whoever is connected and
   have no database. What they send while Redis, the server or the client is away is gone.
 - The peers run as their documentation shows them, with access logs off. Somebody who knows them
-  well may get more out of them.
+  well may get more out of them. centrifuge, the library that Centrifugo is made of, stands for it.
 - Latencies say something only where a server keeps up; of one that does not, they say how long the
   measurement lasted.
 - The bare `send(2)` loop is a C program that writes prepared bytes to every socket, one call each.

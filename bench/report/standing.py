@@ -14,18 +14,27 @@ def standing_sections(view: View) -> list[Section]:
 
 
 def _idle(view: View) -> Section:
-    """The picture has the number of sockets that most servers were measured with."""
+    """The picture has each server with the most sockets that it was measured with."""
     results, title, name = view.results, "Memory per connection", "kb_per_socket"
     values, peers = results.values("idle", "sockets"), results.peers("idle")
     if not peers or not values:
         return Section(title, NOTHING)
-    by_value = {value: view.rows("idle", (name,), sockets=value) for value in values}
-    common = max(values, key=lambda value: (len(by_value[value]), value))
-    pictures = {}
-    if rows := by_value[common]:
-        pictures["idle"] = charts.bars(
-            f"Memory per idle connection, {common:,} sockets", "KB, less is better", rows
-        )
+    rows = []
+    for peer in peers:
+        measured = [
+            (value, figure)
+            for value in values
+            if (figure := results.figure("idle", peer, name, sockets=value)) is not None
+        ]
+        if measured:
+            most, figure = measured[-1]
+            label = f"{view.title(peer)} ({most:,})"
+            rows.append(charts.Row(label, (figure,), own=peer == OURS))
+    pictures = (
+        {"idle": charts.bars("Memory per idle connection (of so many)", "KB, less is better", rows)}
+        if rows
+        else {}
+    )
     columns = ("rss_empty_mb", "rss_mb", name)
     shown = [
         [view.title(peer), f"{value:,}", *map(cell, figures)]

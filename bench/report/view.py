@@ -16,6 +16,10 @@ FOLDER = "performance"  # of the pictures, beside the page
 _UNITS = {"rate": "messages/s", "size": "bytes", "seconds": "s"}
 
 
+def _shown(value: object) -> str:
+    return tick(value) if isinstance(value, int | float) else str(value)
+
+
 @dataclass
 class Section:
     """`text` is Markdown and refers to the `pictures`, which stand by file name."""
@@ -77,18 +81,17 @@ class View:
         )
 
     def conditions(self, scenario: str) -> str:
-        """What all runs of the scenario had in common, as the runner says it."""
-        listed = [dict(run.parameters) for run in self.results.runs if run.scenario == scenario]
-        shared = {
-            name: value
-            for name, value in listed[0].items()
-            if all(parameters.get(name) == value for parameters in listed)
-        }
-        said = [
-            f"{name} {tick(value) if isinstance(value, int | float) else value}"
-            f"{' ' + _UNITS[name] if name in _UNITS else ''}"
-            for name, value in shared.items()
-        ]
+        """The parameters, as the runner says them; of one that varies, its value in each case."""
+        cases = []
+        for run in self.results.runs:
+            if run.scenario == scenario and run.figures and run.parameters not in cases:
+                cases.append(run.parameters)
+        said = []
+        for name in dict.fromkeys(name for case in cases for name in case):
+            values = [_shown(case[name]) for case in cases if name in case]
+            if len(set(values)) == 1:
+                values = values[:1]
+            said.append(f"{name} {' / '.join(values)} {_UNITS.get(name, '')}".rstrip())
         return f"Parameters: {', '.join(said)}." if said else ""
 
     def stars(self, scenario: str) -> str:

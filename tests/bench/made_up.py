@@ -2,7 +2,14 @@
 
 from typing import Any
 
-ROOM = {"sockets": 1000, "rooms": 1, "rate": 20, "size": 260, "burst": 1, "seconds": 5}
+ROOM: dict[str, Any] = {
+    "sockets": 1000,
+    "rooms": 1,
+    "rate": 20,
+    "size": 260,
+    "burst": 1,
+    "seconds": 5,
+}
 
 
 def run(
