@@ -131,7 +131,7 @@ def publish_ratio(results: Results, case: Mapping[str, Any]) -> Figure | None:
     ratios = [
         run.figures["events_per_s"] / run.figures["inserts_per_s"]
         for run in results.runs
-        if run.scenario == "publishes" and run.figures and run.matches(case)
+        if run.scenario == "publishes" and run.figures.get("inserts_per_s") and run.matches(case)
     ]
     return Figure.of(ratios) if ratios else None
 

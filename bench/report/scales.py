@@ -42,8 +42,9 @@ class Logarithmic:
 
     @classmethod
     def around(cls, values: Iterable[float]) -> "Logarithmic":
-        """Wide enough for all the values, which are positive, with a little air."""
-        found = list(values)
+        """Wide enough for all the values, with a little air. What is too small to be measured is
+        zero, and stands at the beginning."""
+        found = [value for value in values if value > 0] or [1.0]
         least, most = min(found) / 1.25, max(found) * 1.25
         if most / least < 8:  # one thing and its double must not look like the ends of the world
             middle = math.sqrt(least * most)
@@ -51,7 +52,7 @@ class Logarithmic:
         return cls(least, most)
 
     def place(self, value: float) -> float:
-        return math.log(value / self.least) / math.log(self.most / self.least)
+        return math.log(max(value, self.least) / self.least) / math.log(self.most / self.least)
 
     def ticks(self) -> list[float]:
         decades = range(math.floor(math.log10(self.least)), math.ceil(math.log10(self.most)) + 1)

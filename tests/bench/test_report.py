@@ -299,6 +299,13 @@ def test_scales_hold_what_they_show() -> None:
         assert all(0 <= around.place(tick) <= 1 for tick in around.ticks())
 
 
+def test_figure_too_small_to_be_measured_is_drawn_at_the_beginning(tmp_path: Path) -> None:
+    """CPU is counted in ticks of 10 ms: a short run of a small room may have none."""
+    page = written(tmp_path, *ROOM_RUNS[:3], run("ws", "room", fan_out(0, 0, 0)))
+    assert f"| {TITLES['ws']} | 0 | 0 | 0 |" in section(page, "One room at equal load")
+    assert Logarithmic.around([0.0, 3.0]).place(0.0) == 0.0
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
