@@ -62,7 +62,8 @@ def _opening(results: Results) -> str:
     said = [
         (
             f"Made by `python -m bench.report` from `bench/results/{results.name}`, which was begun"
-            f" {results.date[:16].replace('T', ' ')} UTC at commit `{results.commit}`. Do not edit."
+            f" {results.date[:16].replace('T', ' ')} UTC at commit `{results.commit}`"
+            f"{' with uncommitted changes' if results.commit.endswith('+') else ''}. Do not edit."
         ),
         (
             "Figures of repeated measurements are the median, with the least and the greatest in"
@@ -110,8 +111,9 @@ def _method(results: Results) -> str:
     )
     if "us_per_frame" in generator and "frames_per_s" in generator:
         said += (
-            f" The generator itself took {number(generator['us_per_frame'])} us for a frame and"
-            f" received {number(generator['frames_per_s'])} frames a second from the bare loop."
+            f" The generator itself takes {number(generator['us_per_frame'])} us for a small frame: it"
+            f" received {number(generator['frames_per_s'])} a second from a loop that sends several in"
+            " one call."
         )
     machine = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     return f"{said}\n\nMachine: {machine}."
