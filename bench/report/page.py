@@ -111,9 +111,9 @@ def _method(results: Results) -> str:
     )
     if "us_per_frame" in generator and "frames_per_s" in generator:
         said += (
-            f" The generator itself takes {number(generator['us_per_frame'])} us for a small frame: it"
-            f" received {number(generator['frames_per_s'])} a second from a loop that sends several in"
-            " one call."
+            f" The generator itself takes {number(generator['us_per_frame'])} us for a small frame:"
+            f" it received {number(generator['frames_per_s'])} a second from a loop that sends"
+            " several in one call."
         )
     machine = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     return f"{said}\n\nMachine: {machine}."
