@@ -21,8 +21,8 @@ import psutil
 import uvloop
 
 from bench.crowd import Member, Wire
-from bench.latency import percentile, running_server
 from bench.folder import temporary_site
+from bench.latency import percentile, running_server
 from bench.storm import process_at
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client

@@ -23,8 +23,8 @@ import psutil
 import uvloop
 
 from bench.crowd import Member
-from bench.latency import percentile, running_server
 from bench.folder import temporary_site
+from bench.latency import percentile, running_server
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
 from tests.nodes.installation import Installation
