@@ -80,9 +80,9 @@ class Idler(asyncio.Protocol):
                 return
             data, self.upgraded = data[end + 4 :], True
         start = 0
-        while (end := self._end(data, start)) is not None:
-            self._take(data[start] & 0x0F, data, start, end)
-            start = end
+        while (stop := self._end(data, start)) is not None:
+            self._take(data[start] & 0x0F, data, start, stop)
+            start = stop
         self._buffer = data[start:]
 
     @staticmethod
@@ -128,7 +128,7 @@ async def join(base: str, project: int, keys: list[str]) -> list[Idler]:
     async def enter(key: str) -> Idler:
         async with door:
             idler = Idler(request(base, project, key))
-            await loop.create_connection(lambda: idler, place.hostname, place.port)
+            await loop.create_connection(lambda: idler, str(place.hostname), place.port or 80)
             async with asyncio.timeout(WAIT_S):
                 await idler.subscribed
             return idler
