@@ -6,6 +6,7 @@ On SQLite the IMMEDIATE transaction is the lock, and only the bookkeeping remain
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import connection, transaction
@@ -54,9 +55,24 @@ def _this_transaction() -> tuple[Any, str | None]:
     """
     blocks: list[Any] = connection.atomic_blocks
     savepoints: Sequence[str | None] = connection.savepoint_ids
-    wrapping = sum(getattr(block, "_from_testcase", False) for block in blocks)
+    wrapping = _wrapping()
     block = blocks[wrapping] if wrapping < len(blocks) else None
     return block, savepoints[wrapping - 1] if 0 < wrapping <= len(savepoints) else None
+
+
+def _wrapping() -> int:
+    """How many blocks a test case has put around everything."""
+    blocks: list[Any] = connection.atomic_blocks
+    return sum(getattr(block, "_from_testcase", False) for block in blocks)
+
+
+def own_transaction() -> AbstractContextManager[None]:
+    """The transaction that is open, or one of its own; a test case's wrapping is none.
+
+    For rows that are written one by one: a savepoint would cost each two round trips.
+    """
+    opened = len(connection.atomic_blocks) > _wrapping()
+    return nullcontext() if opened else transaction.atomic()
 
 
 def require_transaction() -> None:

@@ -8,10 +8,10 @@ and event would be two transactions.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.signals import post_save
 
-from realtime.log.locks import lock_streams
+from realtime.log.locks import lock_streams, own_transaction
 from realtime.log.writing import publishing_together
 from realtime.protocol.errors import RealtimeError
 
@@ -173,16 +173,17 @@ class LoggedModel(models.Model):
                 raise SilentWrite(_moved(cls, cls.anchors))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        # As Django's own save: a row that cannot be written takes the transaction around it along.
-        with transaction.atomic(savepoint=False):
+        with own_transaction():
             lock_streams(*self.stream_names())
             # Also of a row that was not read: its key may be that of a stored one.
             if self.pk is not None:
                 self.refuse_moved([self])
-            super().save(*args, **kwargs)
+            # A row that cannot be written takes what is around it along, as with Django's own.
+            with transaction.mark_for_rollback_on_error(connection.alias):
+                super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        with transaction.atomic(savepoint=False):
+        with own_transaction():
             lock_streams(*self.ending_stream_names())
             with publishing_together():
                 return super().delete(*args, **kwargs)
