@@ -7,6 +7,7 @@ may then return, and the socket goes on. Who does not call it has uvicorn's prot
 This knows private names of uvicorn, which is pinned for it: see docs/serving.md.
 """
 
+from asyncio import BaseTransport
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -14,6 +15,7 @@ from websockets.frames import Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from realtime.server.parser import ServerParser
 from realtime.server.wire import FULL_BYTES, PREPARED_FRAMES, Wire
 
 __all__ = ["PREPARED_FRAMES", "PreparedProtocol"]
@@ -21,6 +23,15 @@ __all__ = ["PREPARED_FRAMES", "PreparedProtocol"]
 
 class PreparedProtocol(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `Config(ws=...)`, without permessage-deflate."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        made = self.conn
+        self.conn = ServerParser(
+            extensions=made.available_extensions,
+            max_size=self.config.ws_max_size,
+            logger=self.logger,
+        )
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -43,7 +54,7 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
         transport.pause_reading()
         max_bytes = self.config.ws_max_size
         wire = Wire(transport, cast("set[Any]", self.connections), max_bytes, self._untaken())
-        wire.adopt(conn, self._begun_message())
+        wire.adopt(cast("ServerParser", conn), self._begun_message())
         if not self.writable.is_set():
             wire.pause_writing()
         transport.set_protocol(wire)

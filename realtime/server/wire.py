@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SERVER, State
-from websockets.protocol import Protocol as Parser
 from websockets.streams import StreamReader
 
 from realtime.server.frames import fitting_reason
+from realtime.server.parser import Parser
 
 PREPARED_FRAMES = "realtime.prepared_frames"  # the ASGI extension that gives wires
 # One mark for both: what is above it is told at once, what falls below it too.
@@ -162,7 +162,10 @@ class Wire(asyncio.Protocol):
         for frame in parser.events_received():
             if isinstance(frame, Frame):
                 self._take(frame)
-        self._write_out(parser)
+                if frame.opcode is Opcode.PING and parser.writes:
+                    # Its pong, before the answers to what came behind it.
+                    self._answer(parser.writes.pop(0))
+        self._answer(b"".join(parser.data_to_send()))
         if parser.close_rcvd is not None and parser.parser_exc is None:
             self._end(parser.close_rcvd.code)
         elif parser.parser_exc is not None:
@@ -208,10 +211,9 @@ class Wire(asyncio.Protocol):
         else:
             self._receiver.binary_received(message)
 
-    def _write_out(self, parser: Parser) -> None:
+    def _answer(self, output: bytes) -> None:
         """What the parser answered by itself: pongs and closes. A peer that asks for more pongs
         than it takes is not read until it has taken them."""
-        output = b"".join(parser.data_to_send())
         if not output:
             return
         self._transport.write(output)
