@@ -1,10 +1,10 @@
 """`python -m bench.memory`: what idle sockets cost a server in resident memory.
 
-Opens authenticated sockets, each of another person, subscribed to one project by its path, in steps
+Opens authenticated sockets, each of another person, subscribed to a project by its path, in steps
 (1,000, 10,000, 15,000) and reads the server's resident memory at each, after two rounds of
-heartbeats; at the last step also after messages were fanned out to all of them. The clients are in
-this process, the server and its Valkey in others. Also says how long the joining took and the
-server's CPU per delivery.
+heartbeats; at the last step also after messages were fanned out to all of them. The people may be
+spread over several projects. The clients are in this process, the server and its Valkey in others.
+Also says how long the joining took and the server's CPU per delivery.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,29 +122,36 @@ def request(base: str, project: int, key: str) -> bytes:
     ).encode()
 
 
-async def join(base: str, project: int, keys: list[str]) -> list[Idler]:
+async def join(base: str, members: Sequence[tuple[int, str]]) -> list[Idler]:
+    """One socket for each project and key."""
     loop, place = asyncio.get_running_loop(), urlsplit(base)
     door = asyncio.Semaphore(JOINING_AT_ONCE)
 
-    async def enter(key: str) -> Idler:
+    async def enter(member: tuple[int, str]) -> Idler:
         async with door:
-            idler = Idler(request(base, project, key))
+            idler = Idler(request(base, *member))
             await loop.create_connection(lambda: idler, str(place.hostname), place.port or 80)
             async with asyncio.timeout(WAIT_S):
                 await idler.subscribed
             return idler
 
-    return list(await asyncio.gather(*map(enter, keys)))
+    return list(await asyncio.gather(*map(enter, members)))
 
 
-async def fan_out(author: Client, stream: str, idlers: list[Idler], count: int) -> None:
-    """Messages one by one, until everybody has all of them."""
+async def fan_out(author: Client, rooms: Sequence[int], idlers: list[Idler], count: int) -> None:
+    """So many messages in every room, one by one, until everybody has all of them."""
     loop = asyncio.get_running_loop()
     wanted = idlers[0].events + count
     for number in range(count):
-        sent = author.start("send_message", stream=stream, body=BODY, client_ref=str(number))
-        reply = await loop.run_in_executor(None, author.reply, sent, WAIT_S)
-        assert reply["ok"], reply
+        for room in rooms:
+            sent = author.start(
+                "send_message",
+                stream=f"project.{room}",
+                body=BODY,
+                client_ref=f"{room}-{number}",
+            )
+            reply = await loop.run_in_executor(None, author.reply, sent, WAIT_S)
+            assert reply["ok"], reply
     deadline = time.monotonic() + WAIT_S
     while any(idler.events < wanted for idler in idlers):
         if time.monotonic() > deadline:
@@ -153,8 +161,9 @@ async def fan_out(author: Client, stream: str, idlers: list[Idler], count: int) 
 
 async def measure(options: argparse.Namespace, environment: dict[str, str]) -> list[Step]:
     with Backstage(Installation(environment)) as backstage:
-        made = backstage("crowd", people=max(options.sockets), rooms=1)
-    project, keys = made["rooms"][0], made["keys"]
+        made = backstage("crowd", people=max(options.sockets), rooms=options.rooms)
+    rooms, keys = made["rooms"], made["keys"]
+    members = [(rooms[number % len(rooms)], key) for number, key in enumerate(keys[:-1])]
     steps: list[Step] = []
     with ExitStack() as stack:
         base = stack.enter_context(running_server(environment, 1))
@@ -162,20 +171,22 @@ async def measure(options: argparse.Namespace, environment: dict[str, str]) -> l
         await asyncio.sleep(2 * HEARTBEAT_S)
         empty = server.memory_info().rss
         steps.append(Step(0, empty))
+        show(steps[-1])
         idlers: list[Idler] = []
         for count in options.sockets:
             began = time.monotonic()
-            idlers += await join(base, project, keys[len(idlers) : count])
+            idlers += await join(base, members[len(idlers) : count])
             joined_s = time.monotonic() - began
             await asyncio.sleep(2 * HEARTBEAT_S)
             resident = server.memory_info().rss
             steps.append(Step(count, resident, (resident - empty) / count, joined_s))
+            show(steps[-1])
         if options.fan_outs:
             author = stack.enter_context(
                 Client(base.replace("http", "ws", 1) + "/ws", authorization=f"Api-Key {keys[-1]}")
             ).greeted()
             before_s = cpu_s(server)
-            await fan_out(author, f"project.{project}", idlers, options.fan_outs)
+            await fan_out(author, rooms, idlers, options.fan_outs)
             spent_us = (cpu_s(server) - before_s) * 1e6
             steps[-1].cpu_us_per_delivery = spent_us / options.fan_outs / len(idlers)
             await asyncio.sleep(HEARTBEAT_S)
@@ -185,25 +196,23 @@ async def measure(options: argparse.Namespace, environment: dict[str, str]) -> l
     return steps
 
 
-def show(steps: list[Step]) -> None:
-    print(f"{'sockets':>8}{'resident':>12}{'each':>11}{'joined in':>12}")
-    for step in steps:
-        each = f"{step.per_socket / 1024:.2f} KiB" if step.per_socket is not None else ""
-        joined = f"{step.joined_s:.1f} s" if step.joined_s is not None else ""
-        print(f"{step.sockets:>8}{step.resident / 1e6:>9.1f} MB{each:>11}{joined:>12}")
-    last = steps[-1]
-    if last.resident_after_fan_outs is not None:
-        print(f"after the fan-outs {last.resident_after_fan_outs / 1e6:.1f} MB")
-        print(f"server CPU per delivery {last.cpu_us_per_delivery:.1f} us")
+def show(step: Step) -> None:
+    """A line as soon as it is known."""
+    each = f"{step.per_socket / 1024:.2f} KiB" if step.per_socket is not None else ""
+    joined = f"{step.joined_s:.1f} s" if step.joined_s is not None else ""
+    print(f"{step.sockets:>8}{step.resident / 1e6:>9.1f} MB{each:>11}{joined:>12}", flush=True)
 
 
 def parsed_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sockets", type=int, nargs="+", default=[1_000, 10_000, 15_000])
+    parser.add_argument("--rooms", type=int, default=1, help="projects that they are spread over")
     parser.add_argument("--fan-outs", type=int, default=100)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"))
     options = parser.parse_args()
+    if options.rooms < 1 or options.fan_outs < 0:
+        parser.error("expected at least 1 for --rooms and 0 for --fan-outs")
     if sorted(set(options.sockets)) != options.sockets or options.sockets[0] < 1:
         parser.error("--sockets: expected rising numbers from 1 on")
     needed = options.sockets[-1] + SPARE_FILES
@@ -229,8 +238,12 @@ def main() -> None:
             "WEBSOCKET_MAX_CONNECTIONS": str(options.sockets[-1] + SPARE_FILES),
             "WEBSOCKET_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
         }
+        print(f"{'sockets':>8}{'resident':>12}{'each':>11}{'joined in':>12}")
         steps = uvloop.run(measure(options, environment))
-    show(steps)
+    last = steps[-1]
+    if last.resident_after_fan_outs is not None:
+        print(f"after the fan-outs {last.resident_after_fan_outs / 1e6:.1f} MB")
+        print(f"server CPU per delivery {last.cpu_us_per_delivery:.1f} us")
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(step) for step in steps], indent=2) + "\n")
 
