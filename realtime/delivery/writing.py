@@ -24,8 +24,7 @@ _UPSERT = """
 """
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Whose:
+class Whose(NamedTuple):
     """A person in a stream. Seqs of another epoch mean nothing, so the epoch is part of it."""
 
     stream_id: int

@@ -11,7 +11,7 @@ from realtime.sockets.commands import Command, register_command
 if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
-NOT_KNOWN: dict[str, Any] = {"users": None, "nonce": None, "counter": None}
+NOT_KNOWN = b'{"users":null,"nonce":null,"counter":null}'
 
 
 class PresenceCommand(Command):
@@ -19,7 +19,7 @@ class PresenceCommand(Command):
     state: Literal["online", "hidden", "busy"] | None = None
 
 
-async def presence(connection: "Connection", command: PresenceCommand) -> dict[str, Any]:
+async def presence(connection: "Connection", command: PresenceCommand) -> bytes:
     """Who is here; `state` says how this tab is. Raises BadRequest, NotSubscribed."""
     if StreamName.parse(command.stream).kind is not StreamKind.PROJECT:
         raise BadRequest(f"stream: expected project.<id>, got {command.stream[:60]!r}")
@@ -31,13 +31,14 @@ async def presence(connection: "Connection", command: PresenceCommand) -> dict[s
     return found or NOT_KNOWN
 
 
-async def joined(connection: "Connection", name: StreamName) -> dict[str, Any]:
-    """`{presence}` for the reply to a subscribe: of projects, null when the store is away."""
+async def joined(connection: "Connection", name: StreamName) -> bytes | None:
+    """`presence` of the reply to a subscribe, as JSON: null when the store is away. None: streams
+    of this kind have none."""
     if name.kind is not StreamKind.PROJECT:
-        return {}
+        return None
     node = running_node()
     found = await node.presence.join(connection, str(name)) if node is not None else None
-    return {"presence": found}
+    return b"null" if found is None else found
 
 
 def settle(connection: "Connection", name: StreamName) -> None:

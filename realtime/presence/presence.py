@@ -46,8 +46,8 @@ class Presence:
 
     # What sockets use
 
-    async def join(self, connection: Member, stream: str) -> dict[str, Any] | None:
-        """The connection follows the stream from now on; who is here, itself included."""
+    async def join(self, connection: Member, stream: str) -> bytes | None:
+        """The connection follows the stream from now on; who is here, itself included, as JSON."""
         if self._store is None:
             return None
         room = self._rooms.setdefault(stream, Room(stream))
@@ -62,10 +62,8 @@ class Presence:
         if tab is not None:
             tab.settled = True
 
-    async def tell(
-        self, connection: Member, stream: str, state: str | None
-    ) -> dict[str, Any] | None:
-        """Who is here, after the tab has said how it is (online, hidden, busy)."""
+    async def tell(self, connection: Member, stream: str, state: str | None) -> bytes | None:
+        """Who is here, as JSON, after the tab has said how it is (online, hidden, busy)."""
         if self._store is None:
             return None
         room = self._rooms.setdefault(stream, Room(stream))
@@ -77,19 +75,19 @@ class Presence:
             tab.state, tab.since = state, time.monotonic()
         return await self.here(stream)
 
-    async def here(self, stream: str) -> dict[str, Any] | None:
-        """The list as of now or later, None when the store does not answer in time."""
+    async def here(self, stream: str) -> bytes | None:
+        """The list, as JSON, as of now or later, None when the store does not answer in time."""
         room = self._rooms[stream]
         if self._took_s > COMMAND_LIMIT_S:
             # It answers, but slowly: what the last round saw is better than waiting in vain.
-            return room.roster.as_wire() if room.roster.known else None
+            return room.roster.as_json() if room.roster.known else None
         future = self._asked.get(stream)
         if future is None:
             future = self._asked[stream] = asyncio.get_running_loop().create_future()
         if self._answering is None or self._answering.done():
             self._answering = self._hub.spawn(self._answer())
         answered = await asyncio.shield(future)
-        return room.roster.as_wire() if answered and room.roster.known else None
+        return room.roster.as_json() if answered and room.roster.known else None
 
     def positions(self, streams: Iterable[str]) -> dict[str, dict[str, Any]]:
         """`{stream: {nonce, counter}}` of those that have presence, for a heartbeat."""

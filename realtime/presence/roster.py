@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
+
 LISTED_PEOPLE = 500  # in a reply; above it the list is cut, and says so
 
 
@@ -40,13 +42,13 @@ class Seen:
 class Roster:
     """Follows the store by its own differences while nobody else makes any, else by whole lists."""
 
-    __slots__ = ("_people", "_wire", "counter", "nonce")
+    __slots__ = ("_json", "_people", "counter", "nonce")
 
     def __init__(self) -> None:
         self.nonce = ""
         self.counter = -1
         self._people: dict[int, tuple[str, str]] = {}
-        self._wire: dict[str, Any] | None = None
+        self._json: bytes | None = None
 
     def __len__(self) -> int:
         return len(self._people)
@@ -74,21 +76,29 @@ class Roster:
         else:
             return
         if (seen.nonce, seen.counter) != self.position or seen.people is not None:
-            self._wire = None
+            self._json = None
         self.nonce, self.counter = seen.nonce, seen.counter
 
     @property
     def position(self) -> tuple[str, int]:
         return self.nonce, self.counter
 
-    def as_wire(self) -> dict[str, Any]:
-        """`{users: [{user, state}], nonce, counter}`, by user id; `cut` where some are left out."""
-        if self._wire is None:
+    def as_json(self) -> bytes:
+        """`{users: [{user, state}], nonce, counter}`, by user id; `cut` where some are left out.
+
+        Encoded once for all who are told the same.
+        """
+        if self._json is None:
             listed = sorted(self._people.items())[:LISTED_PEOPLE]
             users = [
                 {"user": {"id": key, "name": name}, "state": state} for key, (name, state) in listed
             ]
-            self._wire = {"users": users, "nonce": self.nonce, "counter": self.counter}
+            wire: dict[str, Any] = {
+                "users": users,
+                "nonce": self.nonce,
+                "counter": self.counter,
+            }
             if len(listed) < len(self._people):
-                self._wire["cut"] = True
-        return self._wire
+                wire["cut"] = True
+            self._json = to_json(wire)
+        return self._json

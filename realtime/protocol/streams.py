@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from realtime.protocol.errors import BadRequest
 
@@ -24,8 +25,9 @@ class StreamName:
     kind: StreamKind
     key: int | None
 
-    @classmethod
-    def parse(cls, text: str) -> "StreamName":
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def parse(text: str) -> "StreamName":
         """Raises BadRequest when the text names no possible stream."""
         match = _NAME.fullmatch(text)
         if match is None:
@@ -33,8 +35,8 @@ class StreamName:
                 f"stream: expected project.<id>, user.<id>, system or status, got {text[:60]!r}"
             )
         if match[3]:
-            return cls(StreamKind(match[3]), None)
-        return cls(StreamKind(match[1]), int(match[2]))
+            return StreamName(StreamKind(match[3]), None)
+        return StreamName(StreamKind(match[1]), int(match[2]))
 
     def __str__(self) -> str:
         return self.kind.value if self.key is None else f"{self.kind.value}.{self.key}"

@@ -52,7 +52,8 @@ class Identity:
 
     @property
     def name(self) -> str:
-        return display_name(restored(self.user))
+        user = self.user
+        return user.name if isinstance(user, KeptUser) else display_name(user)
 
     def kept(self) -> "Identity":
         """The same, with so little of the user as a socket needs for its whole life."""
@@ -74,10 +75,11 @@ def _kept_fields(model: type[Model]) -> tuple[str, ...]:
 class KeptUser:
     """A user's row without what is large or secret: 0.3 KiB where the model's instance has 1.2."""
 
-    __slots__ = ("_model", "_values", "pk")
+    __slots__ = ("_model", "_values", "name", "pk")
 
     def __init__(self, user: Model) -> None:
         self.pk = user.pk
+        self.name = display_name(user)  # often one of the values: it costs no more than that
         self._model = type(user)
         self._values = tuple(getattr(user, name) for name in _kept_fields(self._model))
 

@@ -45,16 +45,19 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
 
         Afterwards this protocol is as one whose peer is gone.
         """
-        conn, transport = self.conn, self.transport
+        parser, transport = self._parser(), self.transport
         if not self.handshake_complete or self.close_sent or self.disconnected:
             return None
-        if transport.is_closing() or conn.state is not State.OPEN or conn.extensions:
+        if transport.is_closing():
+            return None
+        if parser is not None and (parser.state is not State.OPEN or parser.extensions):
             return None
         self.stop_keepalive()
         transport.pause_reading()
         max_bytes = self.config.ws_max_size
         wire = Wire(transport, cast("set[Any]", self.connections), max_bytes, self._untaken())
-        wire.adopt(cast("ServerParser", conn), self._begun_message())
+        if parser is not None:
+            wire.adopt(parser, self._begun_message())
         if not self.writable.is_set():
             wire.pause_writing()
         transport.set_protocol(wire)
@@ -63,6 +66,10 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
         self.connections.add(cast("Any", wire))
         self._forget()
         return wire
+
+    def _parser(self) -> ServerParser | None:
+        """The library's protocol, None where nothing needed one yet."""
+        return cast("ServerParser", self.conn)
 
     def _untaken(self) -> list[str | bytes]:
         """Messages that came before, and that nobody has asked for by `receive`."""
@@ -91,6 +98,9 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
         self.frames = []
         self.scope["extensions"].pop(PREPARED_FRAMES, None)  # it refers back to this
+        self._forget_handshake()
+
+    def _forget_handshake(self) -> None:
         del self.request, self.response
 
 

@@ -53,6 +53,7 @@ class Wire(asyncio.Protocol):
         "_deaf",
         "_early",
         "_fragments",
+        "_held",
         "_max_bytes",
         "_parser",
         "_receiver",
@@ -78,6 +79,7 @@ class Wire(asyncio.Protocol):
         self._connections = connections
         self._max_bytes = max_bytes
         self._early: list[str | bytes] | None = early
+        self._held: list[bytes] | None = None  # to be written at the end of the loop's turn
         self.closed = False
         self.full = False
         self._deaf = True  # the transport's reading is paused
@@ -93,7 +95,8 @@ class Wire(asyncio.Protocol):
     @property
     def buffered(self) -> int:
         """Bytes that the kernel has not taken yet."""
-        return self._transport.get_write_buffer_size()
+        held = sum(map(len, self._held)) if self._held is not None else 0
+        return self._transport.get_write_buffer_size() + held
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -103,7 +106,25 @@ class Wire(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Whole frames, made already. After a close nothing is written."""
         if not self.closed:
+            if self._held is not None:
+                self._flush()
             self._transport.write(data)
+
+    def write_soon(self, data: bytes) -> None:
+        """As `write`, at the end of the loop's turn: what follows within it leaves in the same
+        system call, which costs more than all else that a small frame does."""
+        if self.closed:
+            return
+        if self._held is None:
+            self._held = [data]
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._held.append(data)
+
+    def _flush(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._transport.write(b"".join(held))
 
     async def room(self) -> None:
         """Wait while the wire is full; returns at once when it is closed."""
@@ -216,6 +237,7 @@ class Wire(asyncio.Protocol):
         than it takes is not read until it has taken them."""
         if not output:
             return
+        self._flush()
         self._transport.write(output)
         if self.full and not self.closed and self.buffered > FLOODED_BYTES:
             self._deaf = True
@@ -248,6 +270,7 @@ class Wire(asyncio.Protocol):
         if parser.state is State.OPEN:  # else the parser has met the peer's close, or a fault
             parser.send_close(code, fitting_reason(reason))
         self.closed = True
+        self._flush()
         self._transport.write(b"".join(parser.data_to_send()))
         if self._deaf:
             self._hear()
@@ -280,6 +303,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._held = None
         self._connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()

@@ -14,6 +14,8 @@ from realtime.sockets.liveness import Pings
 from realtime.sockets.outlet import unacknowledged
 from realtime.sockets.writer import CLOSE_WITHIN_S, LAGGING_BYTES
 
+JOINED_BYTES = 16_384  # a reply up to this size may wait for the end of the loop's turn
+
 
 class PreparedWriter:
     """Frames of one list go in one write; those of a batch are the same bytes for every socket."""
@@ -51,7 +53,10 @@ class PreparedWriter:
         data = text_frame(frame)
         self._allowance = max(kept, len(data))
         self._written += len(data)
-        self._wire.write(data)
+        if len(data) > JOINED_BYTES:
+            self._wire.write(data)
+        else:
+            self._wire.write_soon(data)
 
     def close_nowait(self, code: CloseCode, reason: str) -> None:
         """Close after what is written already. The first close wins."""

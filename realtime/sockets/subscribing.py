@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
+from pydantic_core import to_json
 
 from realtime.database import in_database
 from realtime.hub.stream import HubStream
@@ -62,7 +63,7 @@ def _read(user: Any, name: StreamName, since: Position | None, *, want_snapshot:
         raise Forbidden(text) from error
 
 
-async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dict[str, Any]:
+async def subscribe(connection: "Connection", command: Subscribe) -> bytes:
     name = StreamName.parse(command.stream)
     since = Position(command.since.epoch, command.since.seq) if command.since else None
     if command.stream not in connection.subscriptions:
@@ -91,9 +92,9 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes | dic
         recovered=opening.recovered is True,
         snapshot=opening.snapshot is not None,
     )
-    data = _reply(opening, cursor) | present
+    data = to_json(_reply(opening, cursor))
     connection.after_reply(new.start)
-    return data
+    return data if present is None else b'%b,"presence":%b}' % (data[:-1], present)
 
 
 async def _opened(

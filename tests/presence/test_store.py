@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from pydantic_core import from_json
 
 from realtime.presence.roster import Difference, Roster
 from realtime.presence.store import PresenceStore, Registration, Touch, Touched
@@ -48,7 +49,9 @@ class Node:
 
     @property
     def states(self) -> dict[str, str]:
-        return {one["user"]["name"]: one["state"] for one in self.roster.as_wire()["users"]}
+        return {
+            one["user"]["name"]: one["state"] for one in from_json(self.roster.as_json())["users"]
+        }
 
 
 def tab(user: int, connection: str, state: str = "online", age_ms: int = 0) -> Registration:

@@ -14,6 +14,7 @@ from websockets.frames import Frame, Opcode
 
 from realtime.server.frames import text_frame
 from realtime.server.prepared import PREPARED_FRAMES, PreparedProtocol
+from realtime.server.upgrade import HttpProtocol
 
 if TYPE_CHECKING:
     from realtime.server.wire import Wire
@@ -77,12 +78,19 @@ Story = Callable[[Application, Peer, uvicorn.Server], Awaitable[None]]
 
 
 def play(story: Story) -> None:
+    """Both ways of the opening handshake: uvicorn's own, and the short one."""
+    for http in ("httptools", HttpProtocol):
+        play_behind(http, story)
+
+
+def play_behind(http: Any, story: Story) -> None:
     """Serve on a free port, connect one peer, tell the story, stop."""
 
     async def run() -> None:
         application = Application()
         config = uvicorn.Config(
             application,
+            http=http,
             ws=PreparedProtocol,
             ws_per_message_deflate=False,
             lifespan="off",

@@ -88,18 +88,45 @@ def test_batch_is_the_same_bytes_for_every_socket() -> None:
 
 def test_socket_lags_above_256_kib_and_not_for_its_last_reply() -> None:
     """A large reply is what the client asked for; what is beyond it counts."""
-    writer, transport, _ = made()
-    writer.reply_nowait(b"r" * 2 * LAGGING_BYTES)
-    assert not lags(writer)
-    writer.write_nowait([b"x" * (LAGGING_BYTES + 100)])
-    assert lags(writer)
-    transport.takes(1_000)
-    assert not lags(writer)
-    transport.takes(10 * LAGGING_BYTES)
-    assert not lags(writer)
-    writer.write_nowait([b"x" * (LAGGING_BYTES + 100)])
-    writer.reply_nowait(b"small")
-    assert lags(writer)
+
+    async def scene() -> None:
+        writer, transport, _ = made()
+        writer.reply_nowait(b"r" * 2 * LAGGING_BYTES)
+        assert not lags(writer)
+        writer.write_nowait([b"x" * (LAGGING_BYTES + 100)])
+        assert lags(writer)
+        transport.takes(1_000)
+        assert not lags(writer)
+        transport.takes(10 * LAGGING_BYTES)
+        assert not lags(writer)
+        writer.write_nowait([b"x" * (LAGGING_BYTES + 100)])
+        writer.reply_nowait(b"small")
+        assert lags(writer)
+
+    asyncio.run(scene())
+
+
+def test_replies_of_one_turn_are_one_write_and_keep_their_order() -> None:
+    """An event behind them does not overtake them, and a close comes last."""
+
+    async def scene() -> None:
+        writer, transport, wire = made()
+        writer.reply_nowait(b"1")
+        writer.reply_nowait(b"2")
+        assert not transport.writes
+        assert wire.buffered == len(text_frames([b"1", b"2"]))
+        await asyncio.sleep(0)
+        assert transport.writes == [text_frames([b"1", b"2"])]
+        writer.reply_nowait(b"3")
+        writer.write_nowait([b"event"])
+        assert transport.writes[1:] == [text_frame(b"3"), text_frame(b"event")]
+        writer.reply_nowait(b"4")
+        writer.close_nowait(CloseCode.NORMAL, "")
+        assert transport.writes[3] == text_frame(b"4")
+        assert transport.writes[4][:1] == b"\x88"
+        wire.connection_lost(None)
+
+    asyncio.run(scene())
 
 
 def test_drained_waits_for_64_kib() -> None:

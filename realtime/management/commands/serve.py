@@ -15,6 +15,7 @@ from realtime.server.listener import BACKLOG, ListenError, address_of, open_list
 from realtime.server.prepared import PreparedProtocol
 from realtime.server.server import Plan
 from realtime.server.supervisor import run
+from realtime.server.upgrade import HttpProtocol
 from realtime.sockets.liveness import pings_within
 
 _MAX_PORT = 65_535
@@ -119,7 +120,7 @@ def _config(workers: int) -> Config:
         workers=workers,
         backlog=BACKLOG,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=PreparedProtocol,
         ws_per_message_deflate=False,
         # Until a socket is handed over; above the size the protocol answers 1009.
