@@ -51,16 +51,17 @@ def _project_id(stream: str) -> int:
 
 async def send_message(caller: Caller, command: SendMessage) -> dict[str, Any]:
     project_id = _project_id(command.stream)
+    author = caller.user  # once: it is made anew at every call
     sent = await in_database(
         messages.send_message,
-        caller.user,
+        author,
         project_id,
         body=command.body,
         client_ref=command.client_ref,
         reply_to=command.reply_to,
         session=command.session,
     )
-    typists.stop(project_id, caller.user)
+    typists.stop(project_id, author)
     return sent.as_wire()
 
 

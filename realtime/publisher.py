@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import uvloop
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.breaker import BreakerOpen, CircuitBreaker
@@ -113,7 +114,7 @@ class Publisher:
         return False
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        uvloop.run(self._serve())
 
     async def _serve(self) -> None:
         """The thread's loop; it ends with the process."""

@@ -7,12 +7,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import events
-from chat.models import ChatSession, Message, Role, User
-from chat.queries.access import writing_membership
+from chat.models import Message, Role, User
+from chat.queries.access import require_writer, writing_membership
+from chat.queries.sending import standing_of
 from realtime.log.client_refs import Write, earlier_write, remember_write
 from realtime.log.locks import lock_streams
 from realtime.log.writing import published_seq
-from realtime.models import Event
+from realtime.models import ClientRef, Event
 from realtime.protocol.errors import Conflict, Forbidden, NotFound
 from realtime.protocol.payloads.chat import SentBody
 from realtime.protocol.streams import project_stream
@@ -36,8 +37,7 @@ def _write(user: User, client_ref: str | None, *content: Any) -> Write | None:
     return Write(user.pk, client_ref, content) if client_ref is not None else None
 
 
-def _again(write: Write | None) -> Sent | None:
-    earlier = earlier_write(write)
+def _again(earlier: ClientRef | None) -> Sent | None:
     if earlier is None:
         return None
     message = Message.objects.select_related("author").filter(pk=earlier.target).first()
@@ -46,16 +46,11 @@ def _again(write: Write | None) -> Sent | None:
     return Sent(message, earlier.seq, created=False)
 
 
-def _by_reference(write: Write | None, project_id: int, body: str) -> Sent | None:
+def _by_reference(write: Write, message_id: int, project_id: int, body: str) -> Sent:
     """The message that bears the reference though no write is remembered for it: an import, a
     shell or a bulk write made it. Raises Conflict where it is another one.
     """
-    if write is None:
-        return None
-    made = Message.objects.filter(author_id=write.user_id, client_ref=write.ref)
-    if not made.exists():  # nearly always, so that is asked first, and cheaply
-        return None
-    message: Message = made.select_related("author").get()
+    message: Message = Message.objects.select_related("author").get(pk=message_id)
     untouched = message.edited_at is None and message.deleted_at is None
     if message.project_id != project_id or (untouched and message.body != body):
         raise Conflict(
@@ -79,16 +74,6 @@ def _newest_seq(message: Message) -> int | None:
     return telling.values_list("seq", flat=True).first()
 
 
-def _session(project_id: int, session_id: int | None) -> ChatSession:
-    sessions = ChatSession.objects.filter(project_id=project_id)
-    found = (
-        sessions.filter(pk=session_id).first() if session_id else sessions.order_by("pk").first()
-    )
-    if found is None:
-        raise NotFound(f"session: expected a session of the project, got {session_id}")
-    return found
-
-
 @retried
 @transaction.atomic
 def send_message(
@@ -106,16 +91,24 @@ def send_message(
     """
     validated(SentBody, {"body": body})
     lock_streams(project_stream(project_id))
-    writing_membership(author, project_id)
     write = _write(author, client_ref, "send_message", project_id, body, reply_to)
-    if (again := _again(write) or _by_reference(write, project_id, body)) is not None:
+    # Before the reading: only under the claim can nobody else be making this very message.
+    earlier = earlier_write(write)
+    standing = standing_of(
+        author.pk, project_id, client_ref=client_ref, reply_to=reply_to, session=session
+    )
+    require_writer(standing.role)
+    if (again := _again(earlier)) is not None:
         return again
-    replied = Message.objects.filter(pk=reply_to or 0, project_id=project_id)
-    if reply_to is not None and not replied.exists():
+    if write is not None and standing.borne_by is not None:
+        return _by_reference(write, standing.borne_by, project_id, body)
+    if reply_to is not None and not standing.reply_fits:
         raise NotFound(f"reply_to: expected a message of the project, got {reply_to}")
+    if standing.session is None:
+        raise NotFound(f"session: expected a session of the project, got {session}")
     message = Message(
         project_id=project_id,
-        session=_session(project_id, session),
+        session_id=standing.session,
         author=author,
         body=body,
         client_ref=client_ref,
@@ -148,7 +141,7 @@ def edit_message(actor: User, message_id: int, *, body: str, client_ref: str | N
     validated(SentBody, {"body": body})
     message = _own_message(actor, message_id)
     write = _write(actor, client_ref, "edit_message", message_id, body)
-    if (again := _again(write)) is not None:
+    if (again := _again(earlier_write(write))) is not None:
         return again
     if message.author_id != actor.pk:
         raise Forbidden("message: expected one of your own, got another person's")
@@ -170,7 +163,7 @@ def delete_message(actor: User, message_id: int, *, client_ref: str | None = Non
     """
     message = _own_message(actor, message_id)
     write = _write(actor, client_ref, "delete_message", message_id)
-    if (again := _again(write)) is not None:
+    if (again := _again(earlier_write(write))) is not None:
         return again
     if message.deleted_at is None:
         message.body = ""

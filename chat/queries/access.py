@@ -46,14 +46,20 @@ def membership_of(user: User, project_id: int) -> Membership:
 
 
 def writing_membership(user: User, project_id: int) -> Membership:
-    """Raises NotFound, Forbidden (viewers read only). Person and project are not read along: every
-    message asks."""
+    """Raises NotFound, Forbidden (viewers read only). Person and project are not read along."""
     found = Membership.objects.filter(project_id=project_id, user_id=user.pk).first()
     if found is None:
         raise NotFound(STRANGE)
-    if found.role not in WRITERS:
-        raise Forbidden(f"expected the role owner or member, got {found.role}")
+    require_writer(found.role)
     return found
+
+
+def require_writer(role: str | None) -> None:
+    """`role` is None for strangers. Raises NotFound, Forbidden (viewers read only)."""
+    if role is None:
+        raise NotFound(STRANGE)
+    if role not in WRITERS:
+        raise Forbidden(f"expected the role owner or member, got {role}")
 
 
 def owning_membership(user: User, project_id: int) -> Membership:
