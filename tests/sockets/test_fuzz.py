@@ -63,15 +63,15 @@ def judge(frame: Frame) -> None:
 
 
 def judge_bytes(received: bytes, *, may_echo: Sequence[bytes] = ()) -> None:
-    """`may_echo` are the contents of closes that the client sent. An empty one is also answered
-    with 1000."""
+    """`may_echo` are the contents of closes that the client sent; RFC 6455 (section 5.5.1) has
+    them echoed as a rule, and 1000 is an answer too."""
     for frame in frames_of(received):
         if frame.opcode is Opcode.TEXT:
             assert frame.fin
             judge(json.loads(bytes(frame.data)))
         elif frame.opcode is Opcode.CLOSE:
             code, reason = bytes(frame.data[:2]), bytes(frame.data[2:]).decode()
-            echoed = {one[:2] for one in may_echo} | {b"\x03\xe8" for one in may_echo if not one}
+            echoed = {one[:2] for one in may_echo} | ({b"\x03\xe8"} if may_echo else set())
             if code not in echoed:
                 assert struct.unpack("!H", code)[0] in CLOSE_CODES, frame
                 assert reason.isprintable()
