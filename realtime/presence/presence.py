@@ -27,6 +27,10 @@ REGISTERED_AT_ONCE = 100  # on the path of commands: about 10 ms of the store's 
 # Differences told per stream and second, times the people who hear of each. Above it they are not
 # told one by one: the counter jumps, and clients ask for the list.
 DELIVERIES_PER_S = 5_000
+# Of a crowd that comes to one stream within a second, the first are told of at once, the others
+# together: each telling is a write to everybody there.
+TOLD_AT_ONCE = 5
+GATHER_DIFFERENCES_S = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,9 @@ class Presence:
         self._took_s = 0.0
         self._told: dict[str, int] = {}  # differences told in this second, by stream
         self._told_in = 0
+        self._gathered: dict[
+            str, list[tuple[str, dict[str, Any]]]
+        ] = {}  # to be told together, by stream
 
     # What sockets use
 
@@ -194,7 +201,7 @@ class Presence:
         first = seen.counter - len(seen.differences) + 1
         for counter, difference in enumerate(seen.differences, start=first):
             if self._may_tell(room):
-                self._announce(room.name, difference, seen.nonce, counter)
+                self._tell(room.name, difference, seen.nonce, counter)
         if not room.tabs and not room.released and self._rooms.get(room.name) is room:
             del self._rooms[room.name]
 
@@ -209,13 +216,28 @@ class Presence:
         self._told[room.name] = told + 1
         return told < max(1, DELIVERIES_PER_S // max(1, len(room.roster)))
 
-    def _announce(self, stream: str, difference: Difference, nonce: str, counter: int) -> None:
+    def _tell(self, stream: str, difference: Difference, nonce: str, counter: int) -> None:
         data = {
             "user": {"id": difference.user_id, "name": difference.name},
             "state": difference.state,
             "nonce": nonce,
             "counter": counter,
         }
+        told = (difference.signal, data)
+        if stream in self._gathered:
+            self._gathered[stream].append(told)  # behind the others: counters go up
+        elif self._told[stream] <= TOLD_AT_ONCE:
+            self._announce(stream, [told])
+        else:
+            self._gathered[stream] = [told]
+            loop = asyncio.get_running_loop()
+            loop.call_later(GATHER_DIFFERENCES_S, self._announce_gathered, stream)
+
+    def _announce_gathered(self, stream: str) -> None:
+        self._announce(stream, self._gathered.pop(stream))
+
+    def _announce(self, stream: str, told: Iterable[tuple[str, dict[str, Any]]]) -> None:
         followed = self._hub.streams.get(stream)
         after = followed.last if followed is not None and followed.epoch else 0
-        signal(stream, difference.signal, data, after=after)
+        for name, data in told:
+            signal(stream, name, data, after=after)

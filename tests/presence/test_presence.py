@@ -128,6 +128,22 @@ def test_differences_above_the_bound_are_only_counted(
     play(scene)
 
 
+def test_crowd_is_told_of_together_and_in_order(play: Scene, signals: list[dict[str, Any]]) -> None:
+    """Five at once, the others a moment later; the counters go up by one."""
+
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared)
+        crowd = [FakeConnection(user) for user in range(1, 31)]
+        await asyncio.gather(*(presence.join(one, STREAM) for one in crowd))
+        assert len(signals) < 30
+        async with asyncio.timeout(5):
+            while len(signals) < 30:
+                await asyncio.sleep(0.01)
+        assert [one["data"]["counter"] for one in signals] == list(range(1, 31))
+
+    play(scene)
+
+
 def test_dead_store_is_nobody_known_until_it_is_back(
     play: Scene, signals: list[dict[str, Any]]
 ) -> None:
