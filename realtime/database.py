@@ -7,7 +7,6 @@ while the database is away a circuit breaker answers most callers at once.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -26,6 +25,7 @@ from realtime.backends.postgresql.patience import patience
 from realtime.breaker import CircuitBreaker
 from realtime.protocol.errors import Unavailable
 from realtime.retrying import busy
+from realtime.threads import RecentFirst
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Calls:
     total = 0
 
 
-_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="realtime-db")
+_pool = RecentFirst(THREADS, "realtime-db")
 
 
 @contextmanager

@@ -56,7 +56,11 @@ class Message(LoggedModel):
 
     objects: ClassVar[Any] = MessageQuerySet.as_manager()  # type: ignore[assignment, unused-ignore]
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="messages")
+    # Project and author have no index of their own: those of Meta begin with them, and each index
+    # is one more page that every message writes.
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
     session = models.ForeignKey(ChatSession, on_delete=models.CASCADE, related_name="messages")
     kind = models.CharField(max_length=10, choices=MessageKind.choices, default=MessageKind.USER)
     author = models.ForeignKey(
@@ -65,6 +69,7 @@ class Message(LoggedModel):
         null=True,
         blank=True,
         related_name="messages",
+        db_index=False,
     )
     body = models.TextField(blank=True)
     client_ref = models.CharField(max_length=64, null=True, blank=True)

@@ -11,7 +11,8 @@ class ClientRef(models.Model):
     content is a conflict.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    # Indexed by the constraint below, which begins with it.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)
     ref = models.CharField(max_length=64)
     content = models.CharField(max_length=64)
     target = models.BigIntegerField()

@@ -8,7 +8,10 @@ from realtime.models.stream import Stream
 class Event(models.Model):
     """The frame as every client gets it, and beside it what nodes must know without decoding."""
 
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events")
+    # Indexed by the constraint below, which begins with it.
+    stream = models.ForeignKey(
+        Stream, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
     seq = models.BigIntegerField()
     uid = models.UUIDField()
     type = models.CharField(max_length=48)
