@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('target', models.BigIntegerField()),
                 ('seq', models.BigIntegerField(null=True)),
                 ('created_at', models.DateTimeField(db_index=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('user', 'ref'), name='client_ref_once')],
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(blank=True, max_length=48, null=True)),
                 ('ends', models.CharField(blank=True, max_length=80, null=True)),
                 ('blanks', models.BigIntegerField(blank=True, null=True)),
-                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='realtime.stream')),
+                ('stream', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='realtime.stream')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('subject__isnull', False)), fields=['subject'], name='event_subject'), models.Index(fields=['ts'], name='event_ts')],
