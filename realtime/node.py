@@ -128,7 +128,11 @@ class Node:
             for start in range(0, len(waiting), SWEPT_AT_ONCE):
                 turn = Round(self.loop.time(), self.presence.positions)
                 for connection in waiting[start : start + SWEPT_AT_ONCE]:
-                    connection.sweep(turn)
+                    try:
+                        connection.sweep(turn)
+                    except Exception:
+                        # A named top-level loop: one socket must not cost the others theirs.
+                        logger.exception("a sweep failed connection=%s", connection.id)
                 await asyncio.sleep(0)
 
     async def _run_sweeps(self) -> None:

@@ -19,13 +19,14 @@ T = TypeVar("T")
 class RecentFirst(Executor):
     """At most `limit` calls run at a time; further ones wait, first come first served.
 
-    A call that is cancelled before it began is not made. The interpreter waits at its end for those
-    that began, as with the standard pool.
+    A call that is cancelled before it began is not made. The interpreter waits at its end for all
+    that were asked for, as with the standard pool.
     """
 
     def __init__(self, limit: int, name: str) -> None:
+        self._name = name
         # Each starts its thread with its first call.
-        self._idle = [ThreadPoolExecutor(1, f"{name}-{number}") for number in range(limit)]
+        self._idle = [ThreadPoolExecutor(1, name) for _ in range(limit)]
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn = threading.Lock()  # of both
 
@@ -35,8 +36,21 @@ class RecentFirst(Executor):
             self._waiting.append((future, partial(fn, *args, **kwargs)))
             thread = self._idle.pop() if self._idle else None
         if thread is not None:
-            thread.submit(self._work, thread)
+            self._wake(thread, future)
         return future
+
+    def _wake(self, thread: ThreadPoolExecutor, future: Future[Any]) -> None:
+        """Raises RuntimeError where the system starts no more threads; nothing waits then."""
+        try:
+            thread.submit(self._work, thread)
+        except BaseException:
+            with self._turn:
+                # Another one: this one kept what it could not begin.
+                self._idle.append(ThreadPoolExecutor(1, self._name))
+                kept = [one for one in self._waiting if one[0] is not future]
+                self._waiting.clear()
+                self._waiting.extend(kept)
+            raise
 
     def _work(self, thread: ThreadPoolExecutor) -> None:
         """In `thread`, until nothing waits."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SLICE = 500
 JOIN_SIGNALS_S = 0.040
-MAX_GATHERED = 256  # above it signals are lost, as they may be
+MAX_GATHERED = 256  # above either bound signals are lost, as they may be
+MAX_GATHERED_BYTES = 65_536
 
 Spawn = Callable[..., "asyncio.Task[None]"]
 Due = tuple[int, Sequence[Entry], Sequence[bytes]]
@@ -27,6 +28,7 @@ class FanOut:
 
     __slots__ = (
         "_gathered",
+        "_gathered_bytes",
         "_last",
         "_ring",
         "_running",
@@ -45,6 +47,7 @@ class FanOut:
         self._running = False
         self._signalled_at = -JOIN_SIGNALS_S
         self._gathered: list[bytes] | None = None
+        self._gathered_bytes = 0
 
     def skip_to(self, last: int) -> None:
         """Push nothing up to `last`: the stream was opened, reset or jumped there."""
@@ -68,22 +71,40 @@ class FanOut:
         of the last ones: a hundred people who join a room within a second are told of in 25 writes
         to each, and those who come in one step in one."""
         if self._gathered is not None:
-            self._gathered += frames[: MAX_GATHERED - len(self._gathered)]
+            for frame in frames:
+                self._gather(frame)
             return
         loop = asyncio.get_running_loop()
         wait_s = self._signalled_at + JOIN_SIGNALS_S - loop.time()
-        self._gathered = list(frames)
+        self._gathered, self._gathered_bytes = list(frames), sum(map(len, frames))
         if wait_s <= 0:
             loop.call_soon(self._write_gathered)
         else:
             loop.call_later(wait_s, self._write_gathered)
 
+    def _gather(self, frame: bytes) -> None:
+        gathered = self._gathered
+        fits = self._gathered_bytes + len(frame) <= MAX_GATHERED_BYTES
+        if gathered is not None and len(gathered) < MAX_GATHERED and fits:
+            gathered.append(frame)
+            self._gathered_bytes += len(frame)
+
     def _write_gathered(self) -> None:
         gathered, self._gathered = self._gathered, None
         self._signalled_at = asyncio.get_running_loop().time()
         batch = Batch(gathered or ())
-        for subscription in list(self.subscriptions):
-            subscription.take_signals(batch)
+        if len(self.subscriptions) <= SLICE:
+            for subscription in list(self.subscriptions):
+                subscription.take_signals(batch)
+        else:
+            self._spawn(self._write_sliced(batch))
+
+    async def _write_sliced(self, batch: Batch) -> None:
+        readers = list(self.subscriptions)
+        for start in range(0, len(readers), SLICE):
+            for subscription in readers[start : start + SLICE]:
+                subscription.take_signals(batch)
+            await asyncio.sleep(0)
 
     def _due(self) -> list[Due]:
         """What is not yet handed out, or nothing when the ring no longer holds it."""

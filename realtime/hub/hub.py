@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -43,6 +44,7 @@ class Hub:
         self.unknown_messages = 0
         self._allowed: dict[str, Callable[[dict[str, Any]], None]] = {PROBE: self._probe.on_message}
         self._settled: set[str] = set()  # groups looked after, as above, since they were joined
+        self._settling: dict[str, asyncio.Task[None]] = {}
         self._rechecking: set[str] = set()
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -122,6 +124,9 @@ class Hub:
         others.discard(stream)
         if not others:
             del self._groups[stream.group]
+            self._settled.discard(stream.group)
+            if (settling := self._settling.pop(stream.group, None)) is not None:
+                settling.cancel()
             self.relay.leave(stream.group)
 
     # Arriving
@@ -240,13 +245,25 @@ class Hub:
 
     def _on_joined(self, group: str) -> None:
         self._settled.discard(group)
-        self.spawn(self._check_after_joining(group))
+        if (former := self._settling.pop(group, None)) is not None:
+            former.cancel()
+        self._settling[group] = self.spawn(self._check_after_joining(group))
 
     async def _check_after_joining(self, group: str) -> None:
         waited = 0.0
         for after_s in CHECKS_AFTER_JOINING_S:
             await asyncio.sleep(after_s - waited)
             waited = after_s
-            if streams := [stream for stream in self._groups.get(group, ()) if stream.epoch]:
-                await self._check(streams)
+            await self._look_at(group)
         self._settled.add(group)
+
+    async def _look_at(self, group: str) -> None:
+        """Read the rows of the group's open streams; while the database is away, again later."""
+        while streams := [stream for stream in self._groups.get(group, ()) if stream.epoch]:
+            try:
+                await self._check(streams)
+            except RealtimeError as error:
+                logger.debug("joined group not looked at: %s", error.message)
+                await asyncio.sleep(random.uniform(0.5, 1.0) * CHECK_EVERY_S)
+            else:
+                return

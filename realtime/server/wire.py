@@ -37,7 +37,8 @@ class Receiver(Protocol):
     def binary_received(self, data: bytes) -> None: ...
 
     def disconnected(self, code: int) -> None:
-        """Called once: the peer closed or is gone, or our own close is on its way."""
+        """Called once, when the socket is no more: the peer closed, answered our close with its
+        own, or is gone. `code` is that of the first close, 1006 where there was none."""
 
 
 class Wire(asyncio.Protocol):
@@ -49,6 +50,7 @@ class Wire(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_code",
         "_connections",
         "_deaf",
         "_early",
@@ -63,6 +65,7 @@ class Wire(asyncio.Protocol):
         "closed",
         "full",
         "silent",
+        "written",
     )
 
     def __init__(
@@ -88,7 +91,9 @@ class Wire(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._room: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._code: int | None = None  # of our own close
         self.silent = 0
+        self.written = 0  # bytes in all, pongs included
 
     # Writing
 
@@ -108,6 +113,7 @@ class Wire(asyncio.Protocol):
         if not self.closed:
             if self._held is not None:
                 self._flush()
+            self.written += len(data)
             self._transport.write(data)
 
     def write_soon(self, data: bytes) -> None:
@@ -115,6 +121,7 @@ class Wire(asyncio.Protocol):
         system call, which costs more than all else that a small frame does."""
         if self.closed:
             return
+        self.written += len(data)
         if self._held is None:
             self._held = [data]
             asyncio.get_running_loop().call_soon(self._flush)
@@ -238,6 +245,7 @@ class Wire(asyncio.Protocol):
         if not output:
             return
         self._flush()
+        self.written += len(output)
         self._transport.write(output)
         if self.full and not self.closed and self.buffered > FLOODED_BYTES:
             self._deaf = True
@@ -247,7 +255,9 @@ class Wire(asyncio.Protocol):
 
     def sweep(self, ping_after: int, close_after: int) -> None:
         """Called once a second or so: ping a peer that was silent for `ping_after` calls, close
-        one that was for `close_after`."""
+        one that was for `close_after`. One that is not heard yet cannot be silent."""
+        if self.closed or self._receiver is None:
+            return
         self.silent += 1
         if self.silent == ping_after:
             self.write(_PING)
@@ -259,8 +269,8 @@ class Wire(asyncio.Protocol):
     def close(self, code: int, reason: str = "", *, within_s: float = CLOSE_WITHIN_S) -> None:
         """Send a close behind what was written; whoever has not answered it by then is cut off.
 
-        The receiver hears of it at the loop's next turn. Raises ProtocolError for a code that a
-        close frame may not carry.
+        The receiver hears of it with the peer's answer, or when the connection is gone. Raises
+        ProtocolError for a code that a close frame may not carry.
         """
         if self.closed:
             return
@@ -274,9 +284,9 @@ class Wire(asyncio.Protocol):
         self._transport.write(b"".join(parser.data_to_send()))
         if self._deaf:
             self._hear()
+        self._code = code
         self._cut_off_after(within_s)
         self._let_go()
-        asyncio.get_running_loop().call_soon(self._disconnected, code)
 
     def fail(self, code: int, reason: str) -> None:
         """Close without waiting for an answer: the peer is taken for dead, or broke the rules."""
@@ -317,7 +327,7 @@ class Wire(asyncio.Protocol):
         self._let_go()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            receiver.disconnected(code)
+            receiver.disconnected(code if self._code is None else self._code)
 
 
 def _stands_between_messages(parser: Parser) -> bool:

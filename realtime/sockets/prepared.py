@@ -20,14 +20,13 @@ JOINED_BYTES = 16_384  # a reply up to this size may wait for the end of the loo
 class PreparedWriter:
     """Frames of one list go in one write; those of a batch are the same bytes for every socket."""
 
-    __slots__ = ("_allowance", "_moved_at", "_taken", "_wire", "_written")
+    __slots__ = ("_allowance", "_moved_at", "_taken", "_wire")
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._allowance = 0
-        self._written = 0  # bytes in all
         self._taken = 0  # bytes that the peer had taken at the last look
-        self._moved_at = 0.0
+        self._moved_at: float | None = None  # nobody has looked yet
 
     @property
     def closed(self) -> bool:
@@ -44,7 +43,6 @@ class PreparedWriter:
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Write frames; after a close nothing more is taken."""
         data = frames.form(text_frames) if type(frames) is Batch else text_frames(frames)
-        self._written += len(data)
         self._wire.write(data)
 
     def reply_nowait(self, frame: bytes) -> None:
@@ -52,7 +50,6 @@ class PreparedWriter:
         kept = self._allowance if self._wire.full else 0
         data = text_frame(frame)
         self._allowance = max(kept, len(data))
-        self._written += len(data)
         if len(data) > JOINED_BYTES:
             self._wire.write(data)
         else:
@@ -66,10 +63,10 @@ class PreparedWriter:
         """How long the peer has taken nothing while something waited for it; to be asked once a
         second or so. `now` is the loop's time."""
         buffered = self._wire.buffered
-        if not buffered or self._wire.closed:
+        if not buffered or self._wire.closed or self._moved_at is None:
             self._moved_at = now
             return 0.0
-        taken = self._written - buffered - unacknowledged(self._wire.transport)
+        taken = self._wire.written - buffered - unacknowledged(self._wire.transport)
         if taken > self._taken:
             self._moved_at, self._taken = now, taken
         return now - self._moved_at

@@ -196,7 +196,7 @@ def test_broken_rule_ends_the_socket(what: str) -> None:
         assert scene.transport.is_closing()
         assert scene.transport.written[:1] == b"\x88"
         assert struct.unpack("!H", scene.transport.written[2:4]) == (code,)
-        await asyncio.sleep(0)
+        scene.wire.connection_lost(None)
         assert scene.taker.codes == [code]
         scene.wire.write(text_frame(b"late"))
         assert b"late" not in scene.transport.written
@@ -228,9 +228,10 @@ def test_close_of_ours_waits_for_the_answer() -> None:
         scene.wire.close(1000)
         assert scene.transport.written == answer(Opcode.CLOSE, closing(4409, b"x" * 123))
         assert not scene.transport.is_closing()
-        await asyncio.sleep(0)
+        scene.come(sent(Opcode.TEXT, b"late"))
+        assert scene.taker.codes == []
+        scene.come(sent(Opcode.CLOSE, closing(4409)))
         assert scene.taker.codes == [4409]
-        scene.come(sent(Opcode.TEXT, b"late"), sent(Opcode.CLOSE, closing(4409)))
         assert scene.taker.got == []
         assert scene.transport.is_closing()
         assert not scene.transport.aborted
@@ -366,7 +367,7 @@ def test_silence_is_pinged_then_closed() -> None:
         scene.wire.sweep(2, 4)
         assert scene.transport.is_closing()
         assert closing(1011) in scene.transport.written
-        await asyncio.sleep(0)
+        scene.wire.connection_lost(None)
         assert scene.taker.codes == [1011]
 
     asyncio.run(story())

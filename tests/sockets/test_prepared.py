@@ -190,3 +190,27 @@ def test_silence_counts_only_while_nothing_waits_for_the_peer() -> None:
         assert wire.closed
 
     asyncio.run(scene())
+
+
+def test_first_look_at_a_busy_socket_finds_no_silence() -> None:
+    """Bug: a new socket whose first reply was still under way seemed silent since the loop's clock
+    began, and was closed with 4508."""
+    writer, transport, _ = made()
+    writer.write_nowait([b"x" * 100_000])
+    transport.takes(0)
+    assert writer.stalled_s(19_182.0) == 0.0
+    assert writer.stalled_s(19_183.0) <= 1.0
+
+
+def test_pongs_are_no_silence() -> None:
+    """Bug: bytes that the wire writes by itself stood in its buffer and not in what was written, so
+    that a slow peer which pings seemed to take nothing."""
+    writer, transport, wire = made()
+    writer.write_nowait([b"x" * 50_000])
+    assert writer.stalled_s(100.0) == 0.0
+    ping = b"\x89\x85\0\0\0\0hello"
+    for second in range(1, 5):
+        transport.takes(5_000)
+        for _ in range(800):
+            wire.data_received(ping)
+        assert writer.stalled_s(100.0 + second) <= 1.0
