@@ -1,7 +1,6 @@
-"""The command `presence`, and what replies and heartbeats say of who is here."""
+"""The command `presence`, and what replies say of who is here."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from realtime.node import running_node
 from realtime.protocol.errors import BadRequest
@@ -46,12 +45,6 @@ def settle(connection: "Connection", name: StreamName) -> None:
     node = running_node()
     if node is not None:
         node.presence.settle(connection, str(name))
-
-
-def positions(streams: Iterable[str]) -> dict[str, Any]:
-    """What a heartbeat says of presence, by stream."""
-    node = running_node()
-    return node.presence.positions(streams) if node is not None else {}
 
 
 register_command("presence", PresenceCommand, presence)

@@ -165,7 +165,7 @@ class Connection:
         self.refuse_malformed(BadRequest("expected a text frame, got a binary one"))
 
     def disconnected(self, code: int | None) -> None:
-        """The peer is gone, or our close is on its way to it."""
+        """The socket is no more, or (by ASGI) our close is on its way to the peer."""
         node = running_node()
         if node is not None:
             node.remove(self)
