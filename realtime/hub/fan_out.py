@@ -4,9 +4,10 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from realtime.hub.audience import BLOCKS_FROM, SLICE, Audience
 from realtime.hub.ring import Ring
 from realtime.log.entries import Entry
 from realtime.protocol.batch import Batch
@@ -14,13 +15,23 @@ from realtime.protocol.batch import Batch
 if TYPE_CHECKING:
     from realtime.hub.subscription import Subscription
 
-SLICE = 500
 JOIN_SIGNALS_S = 0.040
 MAX_GATHERED = 256  # above either bound signals are lost, as they may be
 MAX_GATHERED_BYTES = 65_536
 
 Spawn = Callable[..., "asyncio.Task[None]"]
-Due = tuple[int, Sequence[Entry], Sequence[bytes]]
+
+
+class Due(NamedTuple):
+    """Entries that follow each other, `first` being the seq of the first."""
+
+    first: int
+    entries: Sequence[Entry]
+    frames: Batch
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.entries) - 1
 
 
 class FanOut:
@@ -34,12 +45,12 @@ class FanOut:
         "_running",
         "_signalled_at",
         "_spawn",
+        "audience",
         "position",
-        "subscriptions",
     )
 
     def __init__(self, ring: Ring, spawn: Spawn) -> None:
-        self.subscriptions: set[Subscription] = set()
+        self.audience = Audience()
         self.position = 0
         self._last = 0
         self._ring = ring
@@ -58,10 +69,10 @@ class FanOut:
         self._last = last
         if self._running:
             return  # the running one goes on until it has reached `last`
-        if len(self.subscriptions) <= SLICE:
-            for first, entries, frames in self._due():
-                for subscription in list(self.subscriptions):
-                    subscription.take_live(first, entries, frames)
+        if len(self.audience) <= SLICE:
+            for due in self._due():
+                for _ in self._hand_out(due):
+                    pass
         else:
             self._running = True
             self._spawn(self._run_sliced())
@@ -93,17 +104,25 @@ class FanOut:
         gathered, self._gathered = self._gathered, None
         self._signalled_at = asyncio.get_running_loop().time()
         batch = Batch(gathered or ())
-        if len(self.subscriptions) <= SLICE:
-            for subscription in list(self.subscriptions):
-                subscription.take_signals(batch)
+        if len(self.audience) <= SLICE:
+            for _ in self._tell(batch):
+                pass
         else:
-            self._spawn(self._write_sliced(batch))
+            self._spawn(self._tell_sliced(batch))
 
-    async def _write_sliced(self, batch: Batch) -> None:
-        readers = list(self.subscriptions)
-        for start in range(0, len(readers), SLICE):
-            for subscription in readers[start : start + SLICE]:
-                subscription.take_signals(batch)
+    def _tell(self, batch: Batch) -> Iterator[None]:
+        """A slice at each step."""
+        for block in self.audience.blocks:
+            block.write(batch)
+            yield
+        for readers in _slices(self.audience.singles):
+            for subscription in readers:
+                if subscription.block is None:  # else it has joined one meanwhile
+                    subscription.take_signals(batch)
+            yield
+
+    async def _tell_sliced(self, batch: Batch) -> None:
+        for _ in self._tell(batch):
             await asyncio.sleep(0)
 
     def _due(self) -> list[Due]:
@@ -113,21 +132,49 @@ class FanOut:
         self.position = self._last
         if not entries:
             # Blanked or pushed out already: whoever is behind reads the log.
-            for subscription in list(self.subscriptions):
+            for subscription in self.audience:
                 if subscription.cursor < self._last:
                     subscription.fall_behind()
             return []
-        return [(first, entries, Batch([entry.frame or b"" for entry in entries]))]
+        return [Due(first, entries, Batch([entry.frame or b"" for entry in entries]))]
+
+    def _hand_out(self, due: Due) -> Iterator[None]:
+        """A slice at each step. A block is written to as one where nobody's right may end and all
+        of the batch is new to it; its members are served one by one otherwise."""
+        together = all(entry.ends is None for entry in due.entries)
+        for block in self.audience.blocks:
+            if together and block.cursor == due.first - 1:
+                block.cursor = due.last
+                block.write(due.frames)
+                yield
+            elif block.cursor < due.last:
+                self.audience.dissolve(block)
+        worth_blocks = len(self.audience) >= BLOCKS_FROM
+        for readers in _slices(self.audience.singles):
+            for subscription in readers:
+                self._hand_to(subscription, due, worth_blocks=worth_blocks)
+            yield
+        self.audience.compact()
+
+    def _hand_to(self, subscription: "Subscription", due: Due, *, worth_blocks: bool) -> None:
+        direct = subscription.sink.direct if worth_blocks else None
+        if direct is None or direct.descriptor < 0:
+            subscription.take_live(*due)
+        elif subscription.take_live(*due):
+            self.audience.settle(subscription)
 
     async def _run_sliced(self) -> None:
         """In a large room heartbeats and other streams get their turn between two slices."""
         try:
             while self.position < self._last:
-                for first, entries, frames in self._due():
-                    readers = list(self.subscriptions)
-                    for start in range(0, len(readers), SLICE):
-                        for subscription in readers[start : start + SLICE]:
-                            subscription.take_live(first, entries, frames)
+                for due in self._due():
+                    for _ in self._hand_out(due):
                         await asyncio.sleep(0)
         finally:
             self._running = False
+
+
+def _slices(subscriptions: "set[Subscription]") -> "Iterator[list[Subscription]]":
+    readers = list(subscriptions)
+    for start in range(0, len(readers), SLICE):
+        yield readers[start : start + SLICE]

@@ -8,8 +8,9 @@ before the head was read, means that the log lost its tail.
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from realtime.hub.audience import Audience
 from realtime.hub.fan_out import FanOut, Spawn
 from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
@@ -19,9 +20,6 @@ from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamKind, StreamName, group_of
-
-if TYPE_CHECKING:
-    from realtime.hub.subscription import Subscription
 
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
@@ -96,8 +94,8 @@ class HubStream:
         self._waiters = Waiters()
 
     @property
-    def subscriptions(self) -> "set[Subscription]":
-        return self._fan_out.subscriptions
+    def audience(self) -> Audience:
+        return self._fan_out.audience
 
     # Opening and resetting
 
@@ -155,7 +153,7 @@ class HubStream:
         self.epoch = state.epoch
         self.last = self._known = self.announced = state.head
         self._fan_out.skip_to(state.head)
-        for subscription in list(self.subscriptions):
+        for subscription in self.audience:
             subscription.reset("epoch")
         self._waiters.wake(self.last, everyone=True)
 
@@ -290,7 +288,7 @@ class HubStream:
         self.readers.forget()
         self.last = head
         self._fan_out.skip_to(head)
-        for subscription in list(self.subscriptions):
+        for subscription in self.audience:
             subscription.fall_behind()
         self._waiters.wake(head)
         self._advance()
@@ -324,7 +322,7 @@ class HubStream:
 
     def left(self) -> None:
         """Note since when nobody follows the stream."""
-        self.left_at = None if self.subscriptions or self._waiters else time.monotonic()
+        self.left_at = None if self.audience or self._waiters else time.monotonic()
 
     def touch(self) -> None:
         """Start the time of keeping an unfollowed stream open anew."""
@@ -334,7 +332,7 @@ class HubStream:
     @property
     def idle_since(self) -> float | None:
         """Since when nobody follows it, None while somebody does."""
-        if self.subscriptions or self._waiters:
+        if self.audience or self._waiters:
             self.left_at = None
         elif self.left_at is None:
             self.left_at = time.monotonic()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from realtime.log.entries import Entry, ends_rights_of
 
 if TYPE_CHECKING:
+    from realtime.hub.audience import Block, Direct
     from realtime.hub.stream import HubStream
 
 
@@ -29,6 +30,11 @@ class Sink(Protocol):
     def writable(self) -> bool:
         """False while the reader lags: then it is caught up from the log later."""
 
+    @property
+    def direct(self) -> "Direct | None":
+        """The socket itself, for fan-outs that write to it without asking the sink. When its
+        descriptor changes, the sink first calls `leave_block` of all its subscriptions."""
+
     def write_nowait(self, frames: Sequence[bytes]) -> None: ...
 
     def catch_up(self, subscription: "Subscription") -> None:
@@ -45,25 +51,48 @@ class Subscription:
     """Frames reach the sink in seq order, each once, and none after the right to read ended.
 
     cursor: the last seq written; authorized_at: the head at which the right to read was checked,
-    in the same database snapshot; target: catch up at least to here.
+    in the same database snapshot; target: catch up at least to here; block: the one that holds
+    its cursor now, set by the audience.
     """
 
-    __slots__ = ("acked", "authorized_at", "cursor", "sink", "state", "stream", "target")
+    __slots__ = (
+        "_cursor",
+        "acked",
+        "authorized_at",
+        "block",
+        "sink",
+        "state",
+        "stream",
+        "target",
+    )
 
     def __init__(
         self, stream: "HubStream", sink: Sink, *, cursor: int, authorized_at: int, target: int
     ) -> None:
         self.stream = stream
         self.sink = sink
-        self.cursor = cursor
+        self.block: Block | None = None
+        self._cursor = cursor
         self.acked = cursor
         self.authorized_at = authorized_at
         self.target = target
         self.state = SubscriptionState.CATCHING_UP
 
+    @property
+    def cursor(self) -> int:
+        return self._cursor if self.block is None else self.block.cursor
+
+    @cursor.setter
+    def cursor(self, seq: int) -> None:
+        """To be moved only outside a block."""
+        self._cursor = seq
+
+    def leave_block(self) -> None:
+        self.stream.audience.release(self)
+
     def start(self) -> None:
         """Join the stream: live at once when level with it, else by catching up."""
-        self.stream.subscriptions.add(self)
+        self.stream.audience.add(self)
         if not self.go_live():
             self.sink.catch_up(self)
 
@@ -76,18 +105,19 @@ class Subscription:
         self.state = SubscriptionState.LIVE
         return True
 
-    def take_live(self, first: int, entries: Sequence[Entry], frames: Sequence[bytes]) -> None:
-        """A fan-out of `first` to the newest; written only where it joins the cursor."""
+    def take_live(self, first: int, entries: Sequence[Entry], frames: Sequence[bytes]) -> bool:
+        """A fan-out of `first` to the newest, to one that is in no block; written only where it
+        joins the cursor. Whether the subscription is live, and level with it."""
         if self.state is not SubscriptionState.LIVE:
-            return
-        last = first + len(entries) - 1
-        if self.cursor >= last:
-            return
-        if self.cursor < first - 1 or not self.sink.writable:
+            return False
+        cursor, last = self._cursor, first + len(entries) - 1
+        if cursor >= last:
+            return cursor == last
+        if cursor < first - 1 or not self.sink.writable:
             self.fall_behind()
-            return
-        skip = self.cursor - first + 1
-        self._write(entries[skip:] if skip else entries, frames[skip:] if skip else frames)
+            return False
+        skip = cursor - first + 1
+        return self._write(entries[skip:] if skip else entries, frames[skip:] if skip else frames)
 
     def take_page(self, entries: Sequence[Entry]) -> bool:
         """A page of the log; False when it does not begin at cursor + 1."""
@@ -97,17 +127,19 @@ class Subscription:
         self._write(following, [entry.frame or b"" for entry in following])
         return True
 
-    def _write(self, entries: Sequence[Entry], frames: Sequence[bytes]) -> None:
+    def _write(self, entries: Sequence[Entry], frames: Sequence[bytes]) -> bool:
+        """False where the right to read ended within them."""
         for index, entry in enumerate(entries):
             if entry.ends is not None and self._ends_here(entry):
                 if index:
-                    self.cursor = entries[index - 1].seq
+                    self._cursor = entries[index - 1].seq
                     self.sink.write_nowait(frames[:index])
                 self.end()
                 self.sink.lost(self, entry)
-                return
-        self.cursor = entries[-1].seq
+                return False
+        self._cursor = entries[-1].seq
         self.sink.write_nowait(frames)
+        return True
 
     def _ends_here(self, entry: Entry) -> bool:
         return (
@@ -118,6 +150,7 @@ class Subscription:
 
     def fall_behind(self) -> None:
         if self.state is SubscriptionState.LIVE:
+            self.leave_block()
             self.state = SubscriptionState.CATCHING_UP
             self.sink.catch_up(self)
 
@@ -128,7 +161,7 @@ class Subscription:
 
     def end(self) -> None:
         self.state = SubscriptionState.ENDED
-        self.stream.subscriptions.discard(self)
+        self.stream.audience.discard(self)
         self.stream.left()
 
     def reset(self, reason: str) -> None:

@@ -9,6 +9,7 @@ Must not import Django, nor anything that is above the transport.
 
 import asyncio
 import logging
+import os
 from typing import Any, Protocol
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -36,6 +37,9 @@ class Receiver(Protocol):
 
     def binary_received(self, data: bytes) -> None: ...
 
+    def descriptor_withdrawn(self) -> None:
+        """Write no more to what `Wire.descriptor` gave; what is written from now on comes later."""
+
     def disconnected(self, code: int) -> None:
         """Called once, when the socket is no more: the peer closed, answered our close with its
         own, or is gone. `code` is that of the first close, 1006 where there was none."""
@@ -53,6 +57,7 @@ class Wire(asyncio.Protocol):
         "_code",
         "_connections",
         "_deaf",
+        "_descriptor",
         "_early",
         "_fragments",
         "_held",
@@ -83,6 +88,7 @@ class Wire(asyncio.Protocol):
         self._max_bytes = max_bytes
         self._early: list[str | bytes] | None = early
         self._held: list[bytes] | None = None  # to be written at the end of the loop's turn
+        self._descriptor = -1  # where the transport holds nothing and is written past
         self.closed = False
         self.full = False
         self._deaf = True  # the transport's reading is paused
@@ -93,7 +99,7 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._code: int | None = None  # of our own close
         self.silent = 0
-        self.written = 0  # bytes in all, pongs included
+        self.written = 0  # bytes that the transport was given, pongs included
 
     # Writing
 
@@ -108,18 +114,51 @@ class Wire(asyncio.Protocol):
         """To look at; whatever is written goes through `write`."""
         return self._transport
 
+    def descriptor(self) -> int:
+        """Where whole frames may be written past the transport, until the receiver hears that they
+        may not; -1 where they may not now. What it does not take belongs to `finish`."""
+        if self._descriptor < 0 and not self.closed and not self.buffered:
+            self._descriptor = _descriptor_of(self._transport)
+        return self._descriptor
+
+    def finish(self, rest: bytes) -> None:
+        """Write through the transport what the descriptor did not take, and all that follows."""
+        self._withdraw()
+        self.written += len(rest)
+        self._transport.write(rest)
+
+    def _withdraw(self) -> None:
+        if self._descriptor >= 0:
+            self._descriptor = -1
+            if self._receiver is not None:
+                self._receiver.descriptor_withdrawn()
+
     def write(self, data: bytes) -> None:
         """Whole frames, made already. After a close nothing is written."""
         if not self.closed:
             if self._held is not None:
                 self._flush()
+            self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        if self._descriptor < 0:
             self.written += len(data)
             self._transport.write(data)
+            return
+        try:
+            count = os.write(self._descriptor, data)
+        except OSError:  # full, or gone: the transport finds out which
+            count = 0
+        if count < len(data):
+            self.finish(data[count:])
 
     def write_soon(self, data: bytes) -> None:
         """As `write`, at the end of the loop's turn: what follows within it leaves in the same
         system call, which costs more than all else that a small frame does."""
         if self.closed:
+            return
+        if self._descriptor >= 0:
+            self._put(data)  # what others write to the descriptor must not overtake it
             return
         self.written += len(data)
         if self._held is None:
@@ -245,8 +284,7 @@ class Wire(asyncio.Protocol):
         if not output:
             return
         self._flush()
-        self.written += len(output)
-        self._transport.write(output)
+        self._put(output)
         if self.full and not self.closed and self.buffered > FLOODED_BYTES:
             self._deaf = True
             self._transport.pause_reading()
@@ -279,6 +317,7 @@ class Wire(asyncio.Protocol):
             parser = self._parser = self._made_parser()
         if parser.state is State.OPEN:  # else the parser has met the peer's close, or a fault
             parser.send_close(code, fitting_reason(reason))
+        self._withdraw()
         self.closed = True
         self._flush()
         self._transport.write(b"".join(parser.data_to_send()))
@@ -299,6 +338,7 @@ class Wire(asyncio.Protocol):
 
     def _end(self, code: int) -> None:
         """Both sides have said what they had to say."""
+        self._withdraw()
         self.closed = True
         self._transport.close()
         if self.buffered:
@@ -312,6 +352,7 @@ class Wire(asyncio.Protocol):
             self._timer = loop.call_later(within_s, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._withdraw()  # the number may be another connection's from here on
         self.closed = True
         self._held = None
         self._connections.discard(self)
@@ -328,6 +369,14 @@ class Wire(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.disconnected(code if self._code is None else self._code)
+
+
+def _descriptor_of(transport: asyncio.Transport) -> int:
+    """-1 where the transport is more than a socket (TLS), or none."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or transport.get_extra_info("sslcontext") is not None:
+        return -1
+    return int(connection.fileno())
 
 
 def _stands_between_messages(parser: Parser) -> bool:

@@ -60,6 +60,10 @@ class AccountWatch:
             self._verifying.cancel()
             self._verifying = None
 
+    @property
+    def direct(self) -> None:
+        return None
+
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """The person's own subscription writes them, if there is one."""
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pydantic_core import to_json
 
 from realtime.conf import options
+from realtime.hub.audience import Direct
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
 from realtime.node import running_node
@@ -124,6 +125,10 @@ class Connection:
     def writable(self) -> bool:
         return self.writer.writable
 
+    @property
+    def direct(self) -> Direct | None:
+        return self.writer.direct
+
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         self.writer.write_nowait(frames)
 
@@ -163,6 +168,11 @@ class Connection:
     def binary_received(self, data: bytes) -> None:
         del data
         self.refuse_malformed(BadRequest("expected a text frame, got a binary one"))
+
+    def descriptor_withdrawn(self) -> None:
+        """Something waits before what is written next."""
+        for subscription in self.subscriptions.values():
+            subscription.leave_block()
 
     def disconnected(self, code: int | None) -> None:
         """The socket is no more, or (by ASGI) our close is on its way to the peer."""

@@ -5,8 +5,9 @@ transport's own buffer.
 """
 
 from collections.abc import Sequence
+from typing import Self
 
-from realtime.protocol.batch import Batch
+from realtime.protocol.batch import Batch, Codec
 from realtime.protocol.codes import CloseCode
 from realtime.server.frames import text_frame, text_frames
 from realtime.server.wire import Wire
@@ -25,7 +26,8 @@ class PreparedWriter:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._allowance = 0
-        self._taken = 0  # bytes that the peer had taken at the last look
+        # Bytes that the peer had taken at the last look; None: it has had them all since.
+        self._taken: int | None = None
         self._moved_at: float | None = None  # nobody has looked yet
 
     @property
@@ -39,6 +41,24 @@ class PreparedWriter:
             self._allowance = 0
             return not wire.closed
         return not wire.closed and wire.buffered - self._allowance <= LAGGING_BYTES
+
+    @property
+    def direct(self) -> Self:
+        return self
+
+    @property
+    def codec(self) -> Codec:
+        return text_frames
+
+    @property
+    def descriptor(self) -> int:
+        descriptor = self._wire.descriptor()
+        if descriptor >= 0:
+            self._taken = None
+        return descriptor
+
+    def finish_nowait(self, rest: bytes) -> None:
+        self._wire.finish(rest)
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Write frames; after a close nothing more is taken."""
@@ -64,10 +84,10 @@ class PreparedWriter:
         second or so. `now` is the loop's time."""
         buffered = self._wire.buffered
         if not buffered or self._wire.closed or self._moved_at is None:
-            self._moved_at = now
+            self._moved_at, self._taken = now, None
             return 0.0
         taken = self._wire.written - buffered - unacknowledged(self._wire.transport)
-        if taken > self._taken:
+        if self._taken is None or taken > self._taken:
             self._moved_at, self._taken = now, taken
         return now - self._moved_at
 

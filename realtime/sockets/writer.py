@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from realtime.hub.audience import Direct
 from realtime.protocol.codes import CloseCode
 from realtime.sockets.liveness import Pings
 from realtime.sockets.outlet import Send, outlet_of
@@ -36,6 +37,10 @@ class Writer(Protocol):
     @property
     def writable(self) -> bool:
         """False while the socket lags: above 256 KiB wait, beyond what the last reply put there."""
+
+    @property
+    def direct(self) -> Direct | None:
+        """The socket below, where it can be written to past the writer."""
 
     def write_nowait(self, frames: Sequence[bytes]) -> None: ...
 
@@ -78,6 +83,10 @@ class AsgiWriter:
     @property
     def writable(self) -> bool:
         return not self.closed and self._bytes - self._allowance <= LAGGING_BYTES
+
+    @property
+    def direct(self) -> None:
+        return None
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Queue frames; after a close nothing more is taken."""

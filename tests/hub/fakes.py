@@ -1,6 +1,7 @@
 """A log in memory, and readers of streams that check every rule as frames reach them.
 
-Fakes of two seams of the hub: `LogReader` (the database) and `Sink` (a socket's writer).
+Fakes of the seams of the hub: `LogReader` (the database), `Sink` (a socket's writer), and write(2)
+to the descriptors of such sinks.
 """
 
 import asyncio
@@ -130,7 +131,10 @@ class Reader:
     log: Log
     epoch: str
     credential: str = "key.1"
-    writable: bool = True
+    descriptor: int = -1  # what is written there comes in by `taken_directly`
+    narrow: bool = False  # a write to the descriptor takes only half of it
+    held: bytes = b""  # a frame that has come in part
+    lagging: bool = False
     catching: list[Subscription] = field(default_factory=list)
     seqs: list[int] = field(default_factory=list)
     writes: list[int] = field(default_factory=list)
@@ -139,6 +143,48 @@ class Reader:
     reset_by: str | None = None
     subscription: Subscription | None = None
     expected: int = 0
+
+    @property
+    def writable(self) -> bool:
+        return not self.lagging
+
+    @property
+    def direct(self) -> "Reader | None":
+        return None if self.lagging or self.descriptor < 0 else self
+
+    @property
+    def codec(self) -> Callable[[Sequence[bytes]], bytes]:
+        return lines
+
+    def lag(self) -> None:
+        self.lagging = True
+        if self.subscription is not None:
+            self.subscription.leave_block()
+
+    def taken_directly(self, data: bytes) -> int:
+        """As write(2): how much of it was taken."""
+        assert not self.lagging
+        assert not self.held, "expected the rest of a frame first"
+        size = len(data) // 2 if self.narrow else len(data)
+        self._come(data[:size])
+        assert self.narrow or self._level
+        return size
+
+    def finish_nowait(self, rest: bytes) -> None:
+        assert self.subscription is not None
+        self.subscription.leave_block()
+        self._come(rest)
+        assert not self.held
+        assert self._level
+
+    def _come(self, data: bytes) -> None:
+        *frames, self.held = (self.held + data).split(b"\n")
+        for frame in frames:
+            self._take([frame])
+
+    @property
+    def _level(self) -> bool:
+        return self.subscription is not None and self.subscription.cursor == self.expected - 1
 
     @property
     def over(self) -> bool:
@@ -152,6 +198,11 @@ class Reader:
         self.subscription.start()
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
+        assert not self.held
+        self._take(frames)
+        assert self._level
+
+    def _take(self, frames: Sequence[bytes]) -> None:
         assert not self.over, "expected nothing after the end"
         if frames and frames[0].startswith(b"signal"):
             assert self.writable
@@ -163,8 +214,6 @@ class Reader:
             assert frame in {BLANK, written}, f"expected seq {self.expected}, {written!r}"
             self.seqs.append(self.expected)
             self.expected += 1
-        assert self.subscription is not None
-        assert self.subscription.cursor == self.expected - 1
 
     def catch_up(self, subscription: Subscription) -> None:
         self.catching.append(subscription)
@@ -180,6 +229,25 @@ class Reader:
     def reset(self, subscription: Subscription, reason: str) -> None:
         assert not self.over
         self.reset_by = reason
+
+
+class Descriptors:
+    """write(2) for readers that are given a descriptor here."""
+
+    def __init__(self) -> None:
+        self._readers: list[Reader] = []
+
+    def give(self, reader: Reader) -> None:
+        reader.descriptor = len(self._readers)
+        self._readers.append(reader)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        return self._readers[descriptor].taken_directly(data)
+
+
+def lines(frames: Sequence[bytes]) -> bytes:
+    """The codec of these readers."""
+    return b"".join(frame + b"\n" for frame in frames)
 
 
 class Tasks:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime.hub import audience, fan_out
 from realtime.hub import stream as stream_module
 from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription, SubscriptionState
 from realtime.log.entries import Entry
-from tests.hub.fakes import BLANK, NAME, Log, Reader, Tasks
+from tests.hub.fakes import BLANK, NAME, Descriptors, Log, Reader, Tasks
 
 USERS = 3
 
@@ -27,10 +28,14 @@ class Room:
         self.log.stream = self.stream
         self.hints: list[tuple[str, list[Entry]]] = []
         self.readers: list[Reader] = []
+        self.descriptors = Descriptors()
         self.ended: dict[int, int] = {}  # user: seq of the end
 
-    async def open(self) -> None:
+    async def open(self, present: int) -> None:
+        """`present` readers are there, live, before reads of the log begin to take time."""
         await self.stream.open()
+        for number in range(present):
+            await self._join(4 * number)
         self.log.free = False
 
     async def run(self, what: str, number: int) -> None:
@@ -106,6 +111,8 @@ class Room:
         else:
             return
         reader = Reader(user, self.log, state.epoch)
+        if number % 5:
+            self.descriptors.give(reader)
         self.readers.append(reader)
         cursor = max(state.floor, state.head - number % 4)
         reader.follow(self.stream, cursor=cursor, authorized_at=state.head, target=state.head)
@@ -117,7 +124,15 @@ class Room:
 
     def lag(self, number: int) -> None:
         if (reader := self._some(number)) is not None:
-            reader.writable = not reader.writable
+            if reader.lagging:
+                reader.lagging = False
+            else:
+                reader.lag()
+
+    def narrow(self, number: int) -> None:
+        """Its socket takes a part of each write from now on, or the whole of it again."""
+        if (reader := self._some(number)) is not None:
+            reader.narrow = not reader.narrow
 
     def fail_over(self, number: int) -> None:
         """Seqs after the lost tail are given again, with another text."""
@@ -143,7 +158,7 @@ class Room:
             entries: Any = self.stream.ring.after(subscription.cursor)
             if not entries:
                 entries = await self.log.page(1, subscription.cursor)
-            if subscription not in self.stream.subscriptions:
+            if subscription not in self.stream.audience:
                 return
             if not subscription.take_page(entries):
                 subscription.reset("epoch")
@@ -155,7 +170,7 @@ class Room:
         self.log.release()
         for _ in range(3):
             for reader in self.readers:
-                reader.writable = True
+                reader.lagging = False
             self.catch_up_all()
             self.check(0)
             await self.tasks.settle()
@@ -193,6 +208,7 @@ OCCURRENCES = (
     *["join"] * 3,
     "leave",
     *["lag"] * 2,
+    "narrow",
     "fail_over",
     "signal",
 )
@@ -200,37 +216,44 @@ OCCURRENCES = (
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
-    """A gap is read at once: what happens during the 10 ms is among the occurrences anyway."""
+    """A gap is read at once: what happens during the 10 ms is among the occurrences anyway. Rooms
+    are small: so are slices, and blocks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream_module, "GAP_WAIT_S", 0)
         patch.setattr(stream_module, "SIGNAL_WAIT_S", 0.001)
+        patch.setattr(fan_out, "BLOCKS_FROM", 2)
+        for module in (fan_out, audience):
+            patch.setattr(module, "SLICE", 2)
         yield
 
 
 @settings(max_examples=600, deadline=None)
 @given(
     before=st.integers(0, 5),
+    present=st.integers(0, 5),
     steps=st.lists(
         st.tuples(st.sampled_from(OCCURRENCES), st.integers(0, 11)), min_size=5, max_size=60
     ),
 )
 def test_every_order_of_occurrences_keeps_the_rules(
-    before: int, steps: list[tuple[str, int]]
+    before: int, present: int, steps: list[tuple[str, int]]
 ) -> None:
     """Each reader gets its range once, in order, of one epoch, up to the end of its right; the
     ring holds no text that was taken away; and nobody is left behind."""
 
     async def scenario() -> None:
         room = Room()
+        patch.setattr(audience, "write", room.descriptors.write)
         for _ in range(before):
             room.log.commit()
-        await room.open()
+        await room.open(present)
         for what, number in steps:
             await room.run(what, number)
         await room.quiet()
         room.verify()
 
-    asyncio.run(scenario())
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(scenario())
 
 
 def test_blank_is_what_a_redacted_frame_reads() -> None:

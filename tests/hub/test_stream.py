@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from realtime.hub import stream as stream_module
-from realtime.hub.fan_out import JOIN_SIGNALS_S, SLICE
+from realtime.hub.audience import SLICE
+from realtime.hub.fan_out import JOIN_SIGNALS_S
 from realtime.hub.stream import MAX_WAITING_SIGNALS
 from realtime.hub.subscription import SubscriptionState
 from tests.hub.fakes import Reader
@@ -54,7 +55,7 @@ def test_change_between_two_slices(what: str) -> None:
             if what == "end":
                 reader.subscription.end()
             elif what == "lag":
-                reader.writable = False
+                reader.lag()
         if what == "reset":
             scene.log.lose_tail(1)
             scene.check()

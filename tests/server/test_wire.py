@@ -56,6 +56,7 @@ class Taker:
     def __init__(self) -> None:
         self.got: list[str | bytes] = []
         self.codes: list[int] = []
+        self.withdrawn = 0
         self.on_text: Callable[[str], None] = lambda text: None
 
     def text_received(self, text: str) -> None:
@@ -64,6 +65,9 @@ class Taker:
 
     def binary_received(self, data: bytes) -> None:
         self.got.append(data)
+
+    def descriptor_withdrawn(self) -> None:
+        self.withdrawn += 1
 
     def disconnected(self, code: int) -> None:
         self.codes.append(code)
