@@ -140,7 +140,7 @@ class Audience:
                 kept[-1].members.update(block.members)
                 for subscription in block.members:
                     subscription.block = kept[-1]
-                block.members.clear()  # who goes over the blocks right now still has this one
+                block.members.clear()  # else who is just going over the blocks writes to leavers
             elif size:
                 kept.append(block)
         self.blocks = tuple(kept)

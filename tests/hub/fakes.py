@@ -134,6 +134,7 @@ class Reader:
     descriptor: int = -1  # what is written there comes in by `taken_directly`
     narrow: bool = False  # a write to the descriptor takes only half of it
     held: bytes = b""  # a frame that has come in part
+    full: bool = False  # its own writer has something, until the next write through it
     lagging: bool = False
     catching: list[Subscription] = field(default_factory=list)
     seqs: list[int] = field(default_factory=list)
@@ -150,7 +151,7 @@ class Reader:
 
     @property
     def direct(self) -> "Reader | None":
-        return None if self.lagging or self.descriptor < 0 else self
+        return None if self.lagging or self.full else self
 
     @property
     def codec(self) -> Callable[[Sequence[bytes]], bytes]:
@@ -173,6 +174,7 @@ class Reader:
     def finish_nowait(self, rest: bytes) -> None:
         assert self.subscription is not None
         self.subscription.leave_block()
+        self.full = True
         self._come(rest)
         assert not self.held
         assert self._level
@@ -199,6 +201,7 @@ class Reader:
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         assert not self.held
+        self.full = False
         self._take(frames)
         assert self._level
 
@@ -236,12 +239,14 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._readers: list[Reader] = []
+        self.count = 0  # of writes
 
     def give(self, reader: Reader) -> None:
         reader.descriptor = len(self._readers)
         self._readers.append(reader)
 
     def write(self, descriptor: int, data: bytes) -> int:
+        self.count += 1
         return self._readers[descriptor].taken_directly(data)
 
 

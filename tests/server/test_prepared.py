@@ -53,6 +53,8 @@ class Application:
     def binary_received(self, data: bytes) -> None:
         raise AssertionError("expected no binary frame")
 
+    def descriptor_withdrawn(self) -> None: ...
+
     def disconnected(self, code: int) -> None:
         self.codes.append(code)
 
