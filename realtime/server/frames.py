@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from websockets.frames import Opcode
 
+from realtime.protocol.socket_io import event_packet
+
 MAX_REASON_BYTES = 123  # section 5.5: a control frame holds 125, two of them the code
 _SMALL, _MEDIUM = 126, 65_536
 _FIN = 0x80
@@ -38,6 +40,11 @@ def text_frames(payloads: Sequence[bytes]) -> bytes:
         parts.append(_head(Opcode.TEXT, len(payload)))
         parts.append(payload)
     return b"".join(parts)
+
+
+def socket_io_frames(payloads: Sequence[bytes]) -> bytes:
+    """As `text_frames`, each text being a Socket.IO packet. Raises ValueError as `event_packet`."""
+    return text_frames([event_packet(payload) for payload in payloads])
 
 
 def fitting_reason(reason: str) -> str:

@@ -62,7 +62,8 @@ class PreparedWriter:
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
         """Write frames; after a close nothing more is taken."""
-        data = frames.form(text_frames) if type(frames) is Batch else text_frames(frames)
+        codec = self.codec
+        data = frames.form(codec) if type(frames) is Batch else codec(frames)
         self._wire.write(data)
 
     def reply_nowait(self, frame: bytes) -> None:

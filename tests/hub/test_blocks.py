@@ -141,7 +141,7 @@ def test_blocks_that_shrank_are_joined_and_nobody_is_told_twice(
     """Also by signals that were under way to both of them, a slice at a time."""
 
     async def story(scene: Scene) -> None:
-        readers = crowd(scene, descriptors, 3 * SLICE)
+        crowd(scene, descriptors, 3 * SLICE)
         await commit(scene)
         assert sizes(scene) == [SLICE] * 3
         blocks = scene.stream.audience.blocks

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from realtime.protocol.batch import Batch
+from realtime.protocol.batch import Batch, Codec
 from realtime.protocol.codes import CloseCode
-from realtime.server.frames import text_frame, text_frames
+from realtime.server.frames import socket_io_frames, text_frame, text_frames
 from realtime.server.wire import FULL_BYTES, Wire
 from realtime.sockets.liveness import pings_within
 from realtime.sockets.prepared import PreparedWriter
@@ -216,3 +216,28 @@ def test_pongs_are_no_silence() -> None:
         for _ in range(800):
             wire.data_received(ping)
         assert writer.stalled_s(100.0 + second) <= 1.0
+
+
+def test_each_codec_is_built_once_for_all_its_sockets() -> None:
+    """JSON text for some, Socket.IO packets for others; what nobody wants is not made."""
+
+    class SocketIoWriter(PreparedWriter):
+        __slots__ = ()
+
+        @property
+        def codec(self) -> Codec:
+            return socket_io_frames
+
+    event, signal = b'{"type":"new_message","seq":1}', b'{"type":"user_joined"}'
+    batch = Batch([event, signal])
+    wires = [made() for _ in range(4)]
+    for _, _, wire in wires[:2]:
+        PreparedWriter(wire).write_nowait(batch)
+    assert list(batch._forms) == [text_frames]
+    for _, _, wire in wires[2:]:
+        SocketIoWriter(wire).write_nowait(batch)
+    plain, plain_again, packets, packets_again = (transport.writes[0] for _, transport, _ in wires)
+    assert plain is plain_again
+    assert packets is packets_again
+    expected = [b'42["new_message",%b]' % event, b'42["user_joined",%b]' % signal]
+    assert packets == text_frames(expected)
