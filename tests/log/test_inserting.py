@@ -20,7 +20,7 @@ def compiled(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     django = SQLInsertCompiler.as_sql
 
     def noting(self: SQLInsertCompiler) -> object:
-        tables.append(self.query.get_meta().db_table)  # type: ignore[union-attr]
+        tables.append(self.query.get_meta().db_table)
         return django(self)
 
     monkeypatch.setattr(SQLInsertCompiler, "as_sql", noting)
@@ -51,7 +51,7 @@ def test_an_expression_is_left_to_django(world: World, compiled: list[str]) -> N
     """It is a part of the statement, and the event tells what the database made of it."""
     before = head(world.stream)
     row = world.message()
-    row.body = Lower(Value("SPOKEN"))  # type: ignore[assignment]
+    row.body = Lower(Value("SPOKEN"))
     row.save()
     assert Message.objects.get(pk=row.pk).body == "spoken"
     assert frames(world.stream, before)[0]["data"]["message"]["body"] == "spoken"
