@@ -40,6 +40,13 @@ def retried(action: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(action)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        # Nearly every call ends here, and a retrying context costs as much as a statement.
+        try:
+            return action(*args, **kwargs)
+        except OperationalError as error:
+            if not _worth_another(error):
+                raise
+            first: OperationalError | None = error
         try:
             for attempt in stamina.retry_context(
                 on=_worth_another,
@@ -50,6 +57,9 @@ def retried(action: Callable[P, T]) -> Callable[P, T]:
                 wait_jitter=0.1,
             ):
                 with attempt:
+                    if first is not None:
+                        failed, first = first, None
+                        raise failed  # the attempt that was made above
                     return action(*args, **kwargs)
         except OperationalError as error:
             if not _worth_another(error):

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from realtime.conf import options
 from realtime.models.stream import Stream
@@ -47,22 +48,27 @@ class _Held:
         """Nothing is left to do at commit."""
 
 
-def _this_transaction() -> tuple[Any, str | None]:
+def _database() -> BaseDatabaseWrapper:
+    """This thread's connection. `connection` is a proxy that looks for it at every access, which
+    is most of what keeping account of locks would cost."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _this_transaction(database: BaseDatabaseWrapper) -> tuple[Any, str | None]:
     """Tells apart the transactions that a test case wraps into one: outermost block, savepoint.
 
     The block alone does not tell: `@transaction.atomic` uses one object for every call. Where
     nothing wraps them, commit and rollback drop all markers anyway.
     """
-    blocks: list[Any] = connection.atomic_blocks
-    savepoints: Sequence[str | None] = connection.savepoint_ids
-    wrapping = _wrapping()
+    blocks: list[Any] = database.atomic_blocks
+    savepoints: Sequence[str | None] = database.savepoint_ids
+    wrapping = _wrapping(blocks)
     block = blocks[wrapping] if wrapping < len(blocks) else None
     return block, savepoints[wrapping - 1] if 0 < wrapping <= len(savepoints) else None
 
 
-def _wrapping() -> int:
-    """How many blocks a test case has put around everything."""
-    blocks: list[Any] = connection.atomic_blocks
+def _wrapping(blocks: Sequence[Any]) -> int:
+    """How many of the open blocks a test case has put around everything."""
     return sum(getattr(block, "_from_testcase", False) for block in blocks)
 
 
@@ -71,28 +77,30 @@ def own_transaction() -> AbstractContextManager[None]:
 
     For rows that are written one by one: a savepoint would cost each two round trips.
     """
-    opened = len(connection.atomic_blocks) > _wrapping()
+    blocks: list[Any] = _database().atomic_blocks
+    opened = len(blocks) > _wrapping(blocks)
     return nullcontext() if opened else transaction.atomic()
 
 
 def require_transaction() -> None:
-    if not connection.in_atomic_block:
+    if not _database().in_atomic_block:
         raise OutsideTransaction("expected to run inside transaction.atomic(), got autocommit")
 
 
 def held_streams() -> list[str]:
     """Names of the streams locked by the current transaction, in the order of locking."""
-    this = _this_transaction()
+    database = _database()
+    this = _this_transaction(database)
     return [
         hook.name
-        for _, hook, *_ in connection.run_on_commit
+        for _, hook, *_ in database.run_on_commit
         if isinstance(hook, _Held) and hook.transaction == this
     ]
 
 
 def note_held(name: str) -> None:
     """Record a lock taken by other means: a row just created or just updated."""
-    transaction.on_commit(_Held(name, _this_transaction()))
+    transaction.on_commit(_Held(name, _this_transaction(_database())))
 
 
 def check_order(names: Iterable[str], held: list[str]) -> None:
@@ -114,8 +122,9 @@ def lock_streams(*names: str) -> None:
     if not wanted:
         return
     check_order(wanted, held)
-    if connection.features.has_select_for_update:
-        with connection.cursor() as cursor:
+    database = _database()
+    if database.features.has_select_for_update:
+        with database.cursor() as cursor:
             cursor.execute(_LOCK, [wanted])
     for name in wanted:
         note_held(name)

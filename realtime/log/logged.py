@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 from django.db import connection, models, transaction
 from django.db.models.signals import post_save
 
+from realtime.log.inserting import inserted
 from realtime.log.locks import lock_streams, own_transaction
 from realtime.log.writing import publishing_together
 from realtime.protocol.errors import RealtimeError
@@ -181,6 +182,16 @@ class LoggedModel(models.Model):
             # A row that cannot be written takes what is around it along, as with Django's own.
             with transaction.mark_for_rollback_on_error(connection.alias):
                 super().save(*args, **kwargs)
+
+    def _do_insert(
+        self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any
+    ) -> Any:
+        """Django's own, by a statement that is kept."""
+        if not raw:
+            found = inserted(self, fields, returning_fields, using)
+            if found is not None:
+                return found
+        return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with own_transaction():

@@ -6,6 +6,7 @@ far longer than its turn. A lock of the process hands over at once; other proces
 """
 
 import threading
+from functools import lru_cache
 from typing import Any
 
 from django.db import OperationalError
@@ -13,6 +14,22 @@ from django.db.backends.sqlite3 import base
 
 _turn = threading.Lock()
 TURN_TIMEOUT_S = 20.0
+KEPT_QUERY_CHARS = 2_000  # longer ones have lists in them and hardly come again
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Django's, which translates the placeholders of every statement each time it runs."""
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def _translated(query: str) -> str:
+        text: str = base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
+        return text
+
+    def convert_query(self, query: Any, *, param_names: Any = None) -> Any:
+        if param_names is None and len(query) <= KEPT_QUERY_CHARS:
+            return self._translated(query)
+        return super().convert_query(query, param_names=param_names)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,6 +39,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._deferred_next = False
         self._has_turn = False
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return self.connection.cursor(factory=Cursor)
 
     def begin_deferred_next(self) -> None:
         self._deferred_next = True
