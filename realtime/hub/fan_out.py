@@ -5,14 +5,11 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from realtime.hub.followers import Followers
 from realtime.hub.ring import Ring
 from realtime.log.entries import Entry
 from realtime.protocol.batch import Batch
-
-if TYPE_CHECKING:
-    from realtime.hub.subscription import Subscription
 
 SLICE = 500
 JOIN_SIGNALS_S = 0.040
@@ -39,7 +36,7 @@ class FanOut:
     )
 
     def __init__(self, ring: Ring, spawn: Spawn) -> None:
-        self.subscriptions: set[Subscription] = set()
+        self.subscriptions = Followers()
         self.position = 0
         self._last = 0
         self._ring = ring
