@@ -8,6 +8,7 @@ for each member the descriptor to write to and nothing else that a fan-out needs
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from realtime.hub.followers import Followers
 from realtime.protocol.batch import Batch, Codec
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Audience:
     __slots__ = ("blocks", "singles")
 
     def __init__(self) -> None:
-        self.singles: set[Subscription] = set()
+        self.singles = Followers()
         self.blocks: tuple[Block, ...] = ()
 
     def __len__(self) -> int:

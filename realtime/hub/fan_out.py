@@ -4,7 +4,7 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.hub.audience import BLOCKS_FROM, SLICE, Audience
@@ -174,7 +174,7 @@ class FanOut:
             self._running = False
 
 
-def _slices(subscriptions: "set[Subscription]") -> "Iterator[list[Subscription]]":
+def _slices(subscriptions: "Iterable[Subscription]") -> "Iterator[list[Subscription]]":
     readers = list(subscriptions)
     for start in range(0, len(readers), SLICE):
         yield readers[start : start + SLICE]

@@ -15,7 +15,7 @@ from realtime.hub.relay import Relay
 from realtime.hub.stream import HubStream
 from realtime.hub.watch import LayerWatch
 from realtime.log.entries import Entry
-from realtime.log.reading import StreamState
+from realtime.log.reading import QUERY_KEYS, StreamState
 from realtime.log.signalling import heard
 from realtime.protocol.errors import RealtimeError
 
@@ -49,6 +49,7 @@ class Hub:
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
+        self._spawn = self.spawn  # one bound method for all streams
 
     # Life
 
@@ -100,7 +101,7 @@ class Hub:
         return await asyncio.shield(task)
 
     async def _open(self, name: str) -> HubStream:
-        stream = self.streams[name] = HubStream(name, self.reader, self.spawn)
+        stream = self.streams[name] = HubStream(name, self.reader, self._spawn)
         try:
             await stream.open()
         except BaseException:
@@ -230,6 +231,11 @@ class Hub:
         await self._check([stream])
 
     async def _check(self, streams: Sequence[HubStream]) -> None:
+        """In slices: there is a stream for every person here. Raises Unavailable."""
+        for start in range(0, len(streams), QUERY_KEYS):
+            await self._check_slice(streams[start : start + QUERY_KEYS])
+
+    async def _check_slice(self, streams: Sequence[HubStream]) -> None:
         noted = {stream.id: (stream, stream.noted()) for stream in streams}
         for state in await self.reader.states(noted):
             stream, before = noted[state.id]

@@ -19,7 +19,7 @@ from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
-from realtime.protocol.streams import StreamKind, StreamName, group_of
+from realtime.protocol.streams import group_of, is_personal
 
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
@@ -81,7 +81,7 @@ class HubStream:
         self.announced = 0  # the highest seq that a hint, or this process itself, spoke of
         self._reader = reader
         self._spawn = spawn
-        self._pending: dict[int, Entry] = {}
+        self._pending: dict[int, Entry] | None = None  # above `last`, where there are some
         self._known = 0  # the highest seq heard of
         self._healing: asyncio.Task[None] | None = None
         self._redactions = 0
@@ -107,8 +107,7 @@ class HubStream:
         """
         redactions = self._redactions
         self.checked_at = time.monotonic()
-        personal = StreamName.parse(self.name).kind is StreamKind.USER
-        newest = 0 if personal else MAX_ENTRIES
+        newest = 0 if is_personal(self.name) else MAX_ENTRIES
         self._adopt(await self._reader.open(self.name, newest), redactions)
         early, self._early = self._early, ()
         for epoch, entries in early:
@@ -147,7 +146,7 @@ class HubStream:
 
     def _reset(self, state: StreamState) -> None:
         self._resets += 1
-        self._pending.clear()
+        self._pending = None
         self.ring.clear()
         self.readers.forget()
         self.epoch = state.epoch
@@ -213,23 +212,30 @@ class HubStream:
             if entry.seq <= self.last:
                 continue
             self._known = max(self._known, entry.seq)
-            if entry.frame is not None and len(self._pending) < MAX_ENTRIES:
-                self._pending[entry.seq] = entry
+            if entry.frame is not None:
+                self._put_off(entry, MAX_ENTRIES)
         self._advance()
         return True
 
+    def _put_off(self, entry: Entry, most: int) -> None:
+        if self._pending is None:
+            self._pending = {}
+        if len(self._pending) < most:
+            self._pending[entry.seq] = entry
+
     def _advance(self) -> None:
         """Take what joins `last`; what then is still missing is read after a short wait."""
-        run: list[Entry] = []
-        while (entry := self._pending.pop(self.last + 1, None)) is not None:
+        pending, run = self._pending or {}, []
+        while (entry := pending.pop(self.last + 1, None)) is not None:
             run.append(entry)
             self.last = entry.seq
         if run:
             self._keep(run)
             self._waiters.wake(self.last)
             self._fan_out.run(self.last)
-        for seq in [seq for seq in self._pending if seq <= self.last]:
-            del self._pending[seq]
+        # Looked at anew: a sink that was written to may have come back here.
+        above = {seq: entry for seq, entry in (self._pending or {}).items() if seq > self.last}
+        self._pending = above or None
         if self._known > self.last:
             self._heal_soon()
 
@@ -268,7 +274,7 @@ class HubStream:
             fresh = [entry for entry in gap.entries if entry.seq > self.last]
             self.healed += len(fresh)
             for entry in fresh:
-                self._pending[entry.seq] = entry
+                self._put_off(entry, 2 * MAX_ENTRIES)
             if not fresh and self._known > self.last:
                 return  # heard of before its commit is visible here; the next check asks again
             self._advance_healed(redactions)

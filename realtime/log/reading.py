@@ -15,7 +15,9 @@ Key = TypeVar("Key", int, str)
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 262_144
-QUERY_KEYS = 4_096
+# A database takes only so many parameters, and each connection keeps its statements: one with
+# thousands of parameters is a megabyte.
+QUERY_KEYS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,7 @@ def stream_state(name: str) -> StreamState:
 
 
 def stream_states(ids: Iterable[int]) -> list[StreamState]:
-    """The present heads of many streams, by id: in one query for each 4,096 of them, because a
-    database takes only so many parameters."""
+    """The present heads of many streams, by id: in one query for each 512 of them."""
     keys = list(ids)
     parts = [_even(keys[start : start + QUERY_KEYS]) for start in range(0, len(keys), QUERY_KEYS)]
     return [StreamState(*row) for part in parts for row in _states().filter(id__in=part)]  # type: ignore[attr-defined]

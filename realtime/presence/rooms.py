@@ -102,13 +102,12 @@ class Room:
         longest = max(len(fresh), len(held), len(released), 1)
         for start in range(0, longest, CHUNK):
             part = slice(start, start + CHUNK)
-            # Only the last step can know whether the roster is still level: the others move it.
-            last = start + CHUNK >= longest
-            alone = longest <= CHUNK
+            # The first brings the roster level, the others' differences follow upon its. Where
+            # another node's came between, the next round's first step finds out.
             touch = Touch(
                 self.name,
-                self.roster.nonce if alone or not last else "",
-                self.roster.counter if alone else -1,
+                self.roster.nonce,
+                self.roster.counter if start == 0 else None,
                 [tab.registration(now) for tab in fresh[part]],
                 held[part],
                 released[part],

@@ -41,12 +41,13 @@ class Registration:
 class Touch:
     """One step for one stream; leases are written `<user>:<connection>`.
 
-    nonce, counter: what the node knows; where that is not the present, the whole list comes back.
+    nonce, counter: what the node knows; where that is not the present, the whole list comes back,
+    never where `counter` is None.
     """
 
     stream: str
     nonce: str = ""
-    counter: int = -1
+    counter: int | None = -1
     registered: Sequence[Registration] = ()
     renewed: Sequence[str] = ()
     released: Sequence[str] = ()
@@ -108,7 +109,7 @@ class PresenceStore:
             *self._times,
             secrets.token_hex(6),
             touch.nonce,
-            touch.counter,
+            "" if touch.counter is None else touch.counter,
             to_json(registered),
             " ".join(touch.renewed),
             " ".join(touch.released),

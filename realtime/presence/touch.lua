@@ -7,12 +7,14 @@
 --       due     zset: user by the moment at which the person becomes away
 --       meta    hash: nonce, counter
 -- ARGV  1 lease_ms, 2 linger_ms (of a clean close), 3 away_ms, 4 keep_ms (of all keys),
---       5 a nonce for a new beginning, 6 and 7 the nonce and counter that the caller knows,
+--       5 a nonce for a new beginning, 6 and 7 the nonce and counter that the caller knows (an
+--       empty counter: no list is wanted),
 --       8 JSON [[user, name, connection, state, age_ms], ...] to register or to change,
 --       9 and 10 "<user>:<connection> ..." to renew, and to let go
 -- Gives {nonce, counter, differences, missing, list}: differences are {user, name, state, former},
 -- flat; missing are the leases of 9 that are not held any more; list is {user, name, state}, flat,
--- or false where the caller's knowledge and the differences are all there is to know.
+-- or false where none is wanted, or the caller's knowledge and the differences are all there is
+-- to know.
 local leases, people, due, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -27,7 +29,7 @@ if not nonce or redis.call('EXISTS', leases) ~= redis.call('EXISTS', people) the
   redis.call('HSET', meta, 'nonce', nonce, 'counter', 0)
 end
 local counter = tonumber(redis.call('HGET', meta, 'counter'))
-local known = nonce == ARGV[6] and counter == tonumber(ARGV[7])
+local known = ARGV[7] == '' or (nonce == ARGV[6] and counter == tonumber(ARGV[7]))
 
 local changed, order = {}, {}
 local function person(user, name)

@@ -50,12 +50,19 @@ def user_stream(user_id: int) -> str:
     return f"user.{user_id}"
 
 
+def is_personal(stream: str) -> bool:
+    """Whether this is the name of a person's own stream. As `StreamName.parse` would say, which
+    keeps what it has parsed: not worth it for as many names as there are people."""
+    return stream.startswith(f"{StreamKind.USER.value}.")
+
+
 SYSTEM_STREAM = "system"
 STATUS_STREAM = "status"
 
 # Every person has a stream, and thousands of people come within a second: a group each would cost
 # a SUBSCRIBE each. Together they carry few events, so nodes can take some that are not theirs.
 USER_GROUPS = 64
+_USER_GROUPS = tuple(f"users.{number}" for number in range(USER_GROUPS))  # one text for all
 
 
 def group_of(stream: str) -> str:
@@ -63,5 +70,6 @@ def group_of(stream: str) -> str:
 
     One for each stream, as `project.42`; the streams of people share `users.0` to `users.63`.
     """
-    kind, _, key = stream.partition(".")
-    return f"users.{int(key) % USER_GROUPS}" if kind == StreamKind.USER else stream
+    return (
+        _USER_GROUPS[int(stream.partition(".")[2]) % USER_GROUPS] if is_personal(stream) else stream
+    )

@@ -6,7 +6,6 @@ backend, a rotated secret) goes the way that Django takes for one. Synchronous.
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -137,8 +136,8 @@ def _plain_sessions(keys: Sequence[str]) -> dict[str, Identity]:
     for key, (content, ends) in contents.items():
         user = users.get(str(content.get(SESSION_KEY)))
         if user is not None and user.is_active and _signed_in(content, user):
-            again = partial(identity_of_session, key)
-            found[key] = Identity(user, session_credential(key), ends, again)
+            credential = session_credential(key)
+            found[key] = Identity(user, credential, ends, identity_of_session, key)
     return found
 
 

@@ -15,8 +15,9 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.utils import ClientDisconnected, is_ssl
 from websockets.protocol import State
 
 from realtime.server.parser import ServerParser
@@ -81,8 +82,26 @@ def plain_handshake(headers: Headers) -> Handshake | None:
     return Handshake(accept, names)
 
 
+def _address(transport: asyncio.Transport, which: str) -> tuple[str, int | None] | None:
+    """Host and port as ASGI has them; of a unix socket its path, where it has one."""
+    found = transport.get_extra_info(which)
+    if isinstance(found, str):
+        return (found, None) if which == "sockname" else None
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+
+
 class HttpProtocol(HttpToolsProtocol):
     """Give it to uvicorn as `Config(http=...)`, beside `ws=PreparedProtocol`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As uvicorn's own, which asks for the addresses by way of the transport's socket: uvloop
+        makes an object for that, and keeps it and both addresses for the connection's life."""
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.server = _address(transport, "sockname")
+        self.client = cast("tuple[str, int] | None", _address(transport, "peername"))
+        self.scheme = "https" if is_ssl(transport) else "http"
 
     def handle_websocket_upgrade(self) -> None:
         handshake = self._plain_handshake()

@@ -41,12 +41,14 @@ class Tab:
             except AssertionError as error:  # the writer takes any error for a peer that is gone
                 self._rig.hub.failures.append(error)
 
-        def again() -> Identity:
+        def read(_: object) -> Identity:
             raise AssertionError("expected no epoch to end a credential here")
 
         self._number = number
         return Connection(
-            Authenticated(Identity(user, "key.1", None, again), 0), self._rig.hub, AsgiWriter(send)
+            Authenticated(Identity(user, "key.1", None, read, None), 0),
+            self._rig.hub,
+            AsgiWriter(send),
         )
 
     # What it does

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from pydantic_core import from_json
 
+from realtime.presence.rooms import Room, Tab
 from realtime.presence.roster import Difference, Roster
-from realtime.presence.store import PresenceStore, Registration, Touch, Touched
+from realtime.presence.store import CHUNK, PresenceStore, Registration, Touch, Touched
 from realtime.protocol.errors import Unavailable
 from realtime.shared.store import SharedStore
 from tests.presence.conftest import Scene
@@ -167,6 +169,33 @@ def test_looks_in_another_order_leave_the_newest_list(play: Scene) -> None:
         await node.touch(tab(3, "c"))
         node.roster.see(late.seen)
         assert sorted(node.states) == ["P2", "P3", "Zoë"]
+
+    play(scene)
+
+
+def test_steps_behind_the_first_bring_differences_and_no_list(play: Scene) -> None:
+    """A renewal of thousands once brought the whole room with its last step, every 4 s."""
+
+    async def scene(shared: SharedStore) -> None:
+        node, other = Node(shared, lease_ms=5_000), Node(shared, lease_ms=5_000)
+        await node.touch(*(tab(user, "a") for user in range(1, CHUNK + 2)))
+        room = Room("project.1", roster=node.roster)
+        for user in range(2, CHUNK + 3):
+            member = SimpleNamespace(
+                id="b",
+                user_id=user,
+                identity=SimpleNamespace(name=f"P{user}"),
+                subscriptions={"project.1": None},
+            )
+            room.tabs[f"{user}"] = Tab(member)
+        steps = list(room.steps(renewing=True))
+        touched = await node.store.touch([step.touch for step in steps], limit_s=LIMIT_S)
+        assert [one.seen.people for one in touched] == [None, None]
+        for one in touched:
+            node.roster.see(one.seen)
+        await other.touch()
+        assert node.roster.position == other.roster.position
+        assert len(node.roster) == len(other.roster) == CHUNK + 2
 
     play(scene)
 
