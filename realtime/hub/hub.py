@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from realtime import publisher
 from realtime.hub.health import LayerHealth
@@ -26,6 +26,8 @@ HINT_GRACE_S = 1.0
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)
 FRESH_S = 1.0
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def spawn(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
         """A task that is kept alive, and whose failure is logged."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
