@@ -113,9 +113,10 @@ class Hub:
         return stream
 
     def close_idle(self) -> None:
-        """Forget streams that nobody has followed for a while."""
+        """Forget streams that nobody has followed for a while, and what crowds have shared."""
         limit = time.monotonic() - KEEP_OPEN_S
         for name, stream in list(self.streams.items()):
+            stream.ring.let_go()
             idle_since = stream.idle_since
             if stream.epoch and idle_since is not None and idle_since < limit:
                 del self.streams[name]
