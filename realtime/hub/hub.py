@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from realtime import publisher
 from realtime.hub.health import LayerHealth
@@ -26,6 +26,8 @@ HINT_GRACE_S = 1.0
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)
 FRESH_S = 1.0
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def spawn(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
         """A task that is kept alive, and whose failure is logged."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -112,9 +114,10 @@ class Hub:
         return stream
 
     def close_idle(self) -> None:
-        """Forget streams that nobody has followed for a while."""
+        """Forget streams that nobody has followed for a while, and what crowds have shared."""
         limit = time.monotonic() - KEEP_OPEN_S
         for name, stream in list(self.streams.items()):
+            stream.ring.let_go()
             idle_since = stream.idle_since
             if stream.epoch and idle_since is not None and idle_since < limit:
                 del self.streams[name]

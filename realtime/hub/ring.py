@@ -1,22 +1,35 @@
 """The newest entries of a stream, in memory."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from realtime.log.entries import Entry
+from realtime.protocol.batch import Batch
 
 MAX_ENTRIES = 256
 MAX_BYTES = 1_048_576
+# Positions at which a crowd resumes; above it they are made anew.
+MISSED_KEPT = 8
+
+
+class Missed(NamedTuple):
+    """All that follows a seq, up to the newest; `ends_rights`: somebody's do on the way."""
+
+    last: int
+    frames: Batch
+    ends_rights: bool
 
 
 class Ring:
     """Contiguous entries, every one with its frame. The oldest go when a bound is reached."""
 
-    __slots__ = ("_bytes", "_entries")
+    __slots__ = ("_bytes", "_entries", "_missed")
 
     def __init__(self) -> None:
         # A person's own stream hardly ever has one. (An empty deque would take 700 bytes.)
         self._entries: list[Entry] | tuple[()] = ()
         self._bytes = 0
+        self._missed: dict[int, Missed] | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -28,9 +41,11 @@ class Ring:
     def clear(self) -> None:
         self._entries = ()
         self._bytes = 0
+        self._missed = None
 
     def extend(self, entries: Iterable[Entry]) -> None:
         """Entries that follow the newest one here without a hole; a hole empties the ring first."""
+        self._missed = None
         for entry in entries:
             if self._entries and entry.seq != self._entries[-1].seq + 1:
                 self.clear()
@@ -57,7 +72,30 @@ class Ring:
             return None
         return self._entries[seq - first + 1 :]
 
+    def missed(self, seq: int) -> Missed | None:
+        """The same in the form in which a crowd that resumes at `seq` shares it: made for the first
+        one, kept until the ring changes or `let_go` is called. None also when nothing follows."""
+        kept = self._missed
+        if kept is not None and (found := kept.get(seq)) is not None:
+            return found
+        entries = self.after(seq)
+        if not entries:
+            return None
+        if kept is None or len(kept) >= MISSED_KEPT:
+            kept = self._missed = {}
+        kept[seq] = Missed(
+            entries[-1].seq,
+            Batch([entry.frame or b"" for entry in entries]),
+            any(entry.ends is not None for entry in entries),
+        )
+        return kept[seq]
+
+    def let_go(self) -> None:
+        """To be called every few seconds: a crowd comes at once, and its frames are large."""
+        self._missed = None
+
     def _drop_first(self) -> None:
+        self._missed = None
         self._bytes -= len(self._written().pop(0).frame or b"")
 
     def _written(self) -> list[Entry]:

@@ -8,10 +8,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from realtime.log.signalling import signal
-from realtime.presence.rooms import Member, Room, Step, Tab
+from realtime.presence.rooms import Member, Room, Step
 from realtime.presence.roster import Difference
 from realtime.presence.store import PresenceStore, Touched
 from realtime.protocol.errors import Unavailable
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 SWEEP_EVERY_S = 2.0
 RENEW_EVERY_ROUNDS = 2
 ROOMS_AT_ONCE = 50
-REGISTERED_AT_ONCE = 100  # on the path of commands: about 10 ms of the store's time
+# On the path of commands, of all rooms together: about 10 ms of the store's time.
+REGISTERED_AT_ONCE = 100
 # Differences told per stream and second, times the people who hear of each. Above it they are not
 # told one by one: the counter jumps, and clients ask for the list.
 DELIVERIES_PER_S = 5_000
@@ -42,9 +44,10 @@ class Presence:
         self._hub = hub
         self._store = store
         self._rooms: dict[str, Room] = {}
-        self._asked: dict[str, asyncio.Future[bool]] = {}
+        self._asked: dict[str, list[asyncio.Future[bool]]] = {}
         self._answering: asyncio.Task[None] | None = None
-        self._took_s = 0.0
+        self._took_s = 0.0  # the store, in the last round
+        self._late = False  # somebody is being told that the store takes longer than they may wait
         self._told: dict[str, int] = {}  # differences told in this second, by stream
         self._told_in = 0
         self._gathered: dict[
@@ -57,10 +60,14 @@ class Presence:
         """The connection follows the stream from now on; who is here, itself included, as JSON."""
         if self._store is None:
             return None
-        room = self._rooms.setdefault(stream, Room(stream))
-        if connection.id not in room.tabs:
-            room.tabs[connection.id] = Tab(connection)
+        self._room(stream).tab_of(connection)
         return await self.here(stream)
+
+    def _room(self, stream: str) -> Room:
+        room = self._rooms.get(stream)
+        if room is None:
+            room = self._rooms[stream] = Room(stream)
+        return room
 
     def settle(self, connection: Member, stream: str) -> None:
         """The subscription stands: from now on its end is the tab's."""
@@ -73,28 +80,26 @@ class Presence:
         """Who is here, as JSON, after the tab has said how it is (online, hidden, busy)."""
         if self._store is None:
             return None
-        room = self._rooms.setdefault(stream, Room(stream))
-        tab = room.tabs.get(connection.id)
-        if tab is None:
-            tab = room.tabs[connection.id] = Tab(connection)
-            tab.settled = True
-        if state is not None and state != tab.state:
-            tab.state, tab.since = state, time.monotonic()
+        room = self._room(stream)
+        known = connection.id in room.tabs
+        tab = room.tab_of(connection)
+        tab.settled = tab.settled or not known
+        if state is not None:
+            room.change(tab, state)
         return await self.here(stream)
 
     async def here(self, stream: str) -> bytes | None:
-        """The list, as JSON, as of now or later, None when the store does not answer in time."""
+        """The list, as JSON, as of now or later; of a store that is slow or busy with a crowd the
+        list as it was seen last; None when nothing is known."""
         room = self._rooms[stream]
-        if self._took_s > COMMAND_LIMIT_S:
-            # It answers, but slowly: what the last round saw is better than waiting in vain.
-            return room.roster.as_json() if room.roster.known else None
-        future = self._asked.get(stream)
-        if future is None:
-            future = self._asked[stream] = asyncio.get_running_loop().create_future()
+        if self._late or self._took_s > COMMAND_LIMIT_S:
+            return room.listed
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._asked.setdefault(stream, []).append(future)
         if self._answering is None or self._answering.done():
             self._answering = self._hub.spawn(self._answer())
-        answered = await asyncio.shield(future)
-        return room.roster.as_json() if answered and room.roster.known else None
+        return room.listed if await future else None
 
     def positions(self, streams: Iterable[str]) -> dict[str, dict[str, Any]]:
         """`{stream: {nonce, counter}}` of those that have presence, for a heartbeat."""
@@ -130,8 +135,12 @@ class Presence:
         names = list(self._rooms)
         for start in range(0, len(names), ROOMS_AT_ONCE):
             part = names[start : start + ROOMS_AT_ONCE]
-            await self._touch(part, renewing=renewing, limit_s=BACKGROUND_LIMIT_S)
-            await self._touch(self._untold(part), renewing=False, limit_s=BACKGROUND_LIMIT_S)
+            began = time.monotonic()
+            try:
+                await self._touch(part, renewing=renewing)
+            finally:
+                self._took_s = time.monotonic() - began
+            await self._touch(self._untold(part), renewing=False)
 
     async def close(self) -> None:
         """The node stops: its tabs count as closed."""
@@ -139,61 +148,74 @@ class Presence:
             for tab in list(room.tabs.values()):
                 room.release(tab)
         try:
-            await self._touch(list(self._rooms), renewing=False, limit_s=BACKGROUND_LIMIT_S)
+            await self._touch(list(self._rooms), renewing=False)
         except Unavailable as error:
             logger.info("presence not released: %s", error.message)
 
     async def _answer(self) -> None:
         """Whoever asks while a touch is under way is answered by the next one, all together.
 
-        Of a crowd, those whom the time does not suffice for get a list without themselves; the
-        next touch registers them, and the counter tells.
+        Nobody waits longer than a command may, but what the store was told is waited for: given
+        up, it would be told again, and a crowd would never be level.
         """
+        self._late = False
         while self._asked:
             asked, self._asked = self._asked, {}
             answered = False
-            ends = time.monotonic() + COMMAND_LIMIT_S
-            names = list(asked)
+            telling = self._hub.spawn(self._tell_store(list(asked)))
             try:
-                while names:
-                    await self._touch(
-                        names,
-                        renewing=False,
-                        limit_s=COMMAND_LIMIT_S,
-                        most=REGISTERED_AT_ONCE,
-                    )
-                    answered = True
-                    names = self._untold(names) if time.monotonic() < ends else []
-            except Unavailable as error:
-                logger.debug("presence not known: %s", error.message)
+                await asyncio.wait({telling}, timeout=COMMAND_LIMIT_S)
+                self._late = not telling.done()
+                answered = self._late or telling.result()
             finally:
-                for future in asked.values():
+                for future in chain.from_iterable(asked.values()):
                     if not future.done():
                         future.set_result(answered)
+            if self._late:
+                await asyncio.wait({telling})
+                self._late = False
+
+    async def _tell_store(self, names: Sequence[str]) -> bool:
+        """Tell the store of these rooms, and hear of them; False when it did not answer.
+
+        Of a crowd, those whom the time does not suffice for get a list without themselves; the
+        next touch registers them, and the counter tells.
+        """
+        ends = time.monotonic() + COMMAND_LIMIT_S
+        answered = False
+        try:
+            while names:
+                for start in range(0, len(names), ROOMS_AT_ONCE):
+                    part = names[start : start + ROOMS_AT_ONCE]
+                    most = max(1, REGISTERED_AT_ONCE // len(part))
+                    await self._touch(part, renewing=False, most=most)
+                answered = True
+                names = self._untold(names) if time.monotonic() < ends else []
+        except Unavailable as error:
+            logger.debug("presence not known: %s", error.message)
+        return answered
 
     def _untold(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if name in self._rooms and self._rooms[name].untold]
 
     async def _touch(
-        self, names: Sequence[str], *, renewing: bool, limit_s: float, most: int | None = None
+        self, names: Sequence[str], *, renewing: bool, most: int | None = None
     ) -> None:
+        """`most` registrations of each room. Raises Unavailable."""
         if self._store is None or not names:
             return
         rooms = [room for name in names if (room := self._rooms.get(name)) is not None]
         steps = [step for room in rooms for step in room.steps(renewing=renewing, most=most)]
-        began = time.monotonic()
-        try:
-            touched = await self._store.touch([step.touch for step in steps], limit_s=limit_s)
-        finally:
-            if limit_s > COMMAND_LIMIT_S:
-                self._took_s = time.monotonic() - began
+        touched = await self._store.touch(
+            [step.touch for step in steps], limit_s=BACKGROUND_LIMIT_S
+        )
         for step, one in zip(steps, touched, strict=True):
             self._saw(step, one)
 
     def _saw(self, step: Step, touched: Touched) -> None:
         room, seen = step.room, touched.seen
         for tab, state in step.told:
-            tab.told = state
+            room.told(tab, state)
         if room.roster.known and seen.nonce != room.roster.nonce:
             room.forget(but=step.told)
         room.lacks(list(touched.missing))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from realtime.presence.roster import Roster
@@ -70,12 +71,45 @@ class Step:
 
 @dataclass(slots=True)
 class Room:
-    """`released`: leases to be shortened by the next step; lost ones run out by themselves."""
+    """`untold`: the tabs whose state the store does not have yet, those that wait longest first.
+
+    `released`: leases to be shortened by the next step; lost ones run out by themselves.
+    """
 
     name: str
     tabs: dict[str, Tab] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
+    untold: dict[str, Tab] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+
+    @property
+    def listed(self) -> bytes | None:
+        """Who is here as far as this node knows, as JSON."""
+        return self.roster.as_json() if self.roster.known else None
+
+    def tab_of(self, connection: Member) -> Tab:
+        """The connection's tab, made if need be."""
+        tab = self.tabs.get(connection.id)
+        if tab is None:
+            tab = self.tabs[connection.id] = self.untold[connection.id] = Tab(connection)
+        return tab
+
+    def change(self, tab: Tab, state: str) -> None:
+        """The tab says how it is now."""
+        if state != tab.state:
+            tab.state, tab.since = state, time.monotonic()
+            self.untold[tab.connection.id] = tab
+
+    def told(self, tab: Tab, state: str) -> None:
+        """The store has this state of the tab, which may have changed or gone since."""
+        tab.told = state
+        if tab.state == state:
+            self.untold.pop(tab.connection.id, None)
+
+    def _unknown(self, tab: Tab) -> None:
+        """The store has nothing of the tab."""
+        tab.told = None
+        self.untold[tab.connection.id] = tab
 
     def release_gone(self, now: float) -> None:
         for tab in [tab for tab in self.tabs.values() if tab.gone(self.name, now)]:
@@ -83,11 +117,8 @@ class Room:
 
     def release(self, tab: Tab) -> None:
         del self.tabs[tab.connection.id]
+        self.untold.pop(tab.connection.id, None)
         self.released.append(tab.lease)
-
-    @property
-    def untold(self) -> bool:
-        return any(tab.told != tab.state for tab in self.tabs.values())
 
     def steps(self, *, renewing: bool, most: int | None = None) -> Iterator[Step]:
         """What there is to tell, in steps of bounded size; one at least, which sweeps.
@@ -95,9 +126,10 @@ class Room:
         At most `most` registrations; the others stay untold.
         """
         now = time.monotonic()
-        tabs = list(self.tabs.values())
-        fresh = [tab for tab in tabs if tab.told != tab.state][:most]
-        held = [tab.lease for tab in tabs if tab.told == tab.state] if renewing else []
+        fresh = list(islice(self.untold.values(), most))
+        held = (
+            [tab.lease for tab in self.tabs.values() if tab.told == tab.state] if renewing else []
+        )
         released, self.released = self.released, []
         longest = max(len(fresh), len(held), len(released), 1)
         for start in range(0, longest, CHUNK):
@@ -119,7 +151,7 @@ class Room:
         kept = {id(tab) for tab, _ in but}
         for tab in self.tabs.values():
             if id(tab) not in kept:
-                tab.told = None
+                self._unknown(tab)
 
     def lacks(self, leases: list[str]) -> None:
         if not leases:
@@ -127,4 +159,4 @@ class Room:
         wanted = set(leases)
         for tab in self.tabs.values():
             if tab.lease in wanted:
-                tab.told = None
+                self._unknown(tab)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -42,12 +41,13 @@ class Seen:
 class Roster:
     """Follows the store by its own differences while nobody else makes any, else by whole lists."""
 
-    __slots__ = ("_json", "_people", "counter", "nonce")
+    __slots__ = ("_json", "_people", "_rows", "counter", "nonce")
 
     def __init__(self) -> None:
         self.nonce = ""
         self.counter = -1
         self._people: dict[int, tuple[str, str]] = {}
+        self._rows: dict[int, bytes] = {}  # of those people who were listed since they changed
         self._json: bytes | None = None
 
     def __len__(self) -> int:
@@ -67,8 +67,10 @@ class Roster:
             if seen.nonce == self.nonce and seen.counter < self.counter:
                 return
             self._people = dict(seen.people)
+            self._rows.clear()
         elif seen.nonce == self.nonce and before == self.counter:
             for one in seen.differences:
+                self._rows.pop(one.user_id, None)
                 if one.state == "offline":
                     self._people.pop(one.user_id, None)
                 else:
@@ -86,19 +88,18 @@ class Roster:
     def as_json(self) -> bytes:
         """`{users: [{user, state}], nonce, counter}`, by user id; `cut` where some are left out.
 
-        Encoded once for all who are told the same.
+        Encoded once for all who are told the same, and each person once for all who are told of
+        them: of a crowd that comes every reply has another list.
         """
         if self._json is None:
-            listed = sorted(self._people.items())[:LISTED_PEOPLE]
-            users = [
-                {"user": {"id": key, "name": name}, "state": state} for key, (name, state) in listed
-            ]
-            wire: dict[str, Any] = {
-                "users": users,
-                "nonce": self.nonce,
-                "counter": self.counter,
-            }
-            if len(listed) < len(self._people):
-                wire["cut"] = True
-            self._json = to_json(wire)
+            listed = sorted(self._people)[:LISTED_PEOPLE]
+            rows = self._rows
+            for key in listed:
+                if key not in rows:
+                    name, state = self._people[key]
+                    rows[key] = to_json({"user": {"id": key, "name": name}, "state": state})
+            position = to_json({"nonce": self.nonce, "counter": self.counter})
+            cut = b',"cut":true}' if len(listed) < len(self._people) else b"}"
+            users = b",".join([rows[key] for key in listed])
+            self._json = b'{"users":[%b],%b%b' % (users, position[1:-1], cut)
         return self._json

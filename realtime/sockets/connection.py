@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from realtime.conf import options
 from realtime.hub.audience import Direct
+from realtime.hub.replay import replay_from_ring
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
 from realtime.node import running_node
@@ -133,6 +134,9 @@ class Connection:
         self.writer.write_nowait(frames)
 
     def catch_up(self, subscription: Subscription) -> None:
+        # At the position of a crowd, and with room for it, that is one write; else a task's work.
+        if self.writer.writable and replay_from_ring(subscription):
+            return
         if self._catching_up is None:
             self._catching_up = CatchUp(self.writer, self.hub.reader)
         self._catching_up.add(subscription)
