@@ -1,6 +1,6 @@
-"""What nearly every read of a socket holds: one command, whole, in one frame of text.
+"""What nearly every read of a socket holds: one command, whole, in one frame of text, or a pong.
 
-It is told from everything else by its header alone, so that no parser has to be made for it.
+Both are told from everything else by their headers alone, so that no parser has to be made.
 Pure: bytes in, bytes out. RFC 6455, section 5.2, has the layout.
 """
 
@@ -8,6 +8,7 @@ Pure: bytes in, bytes out. RFC 6455, section 5.2, has the layout.
 from websockets.frames import apply_mask  # type: ignore[attr-defined]
 
 _TEXT = 0x81  # final, no extension, text
+_PONG = 0x8A  # final, no extension, pong
 _MASKED = 0x80
 _KEY = 4
 _LONGEST = 125  # that the second byte tells by itself
@@ -35,3 +36,13 @@ def whole_text(data: bytes, max_bytes: int) -> bytes | None:
     key, payload = data[start : start + _KEY], data[start + _KEY :]
     unmasked: bytes = apply_mask(payload, key)
     return unmasked
+
+
+def is_pong(data: bytes) -> bool:
+    """Whether `data` is exactly one pong of a client: there is nothing to do about it."""
+    return (
+        len(data) >= 2 + _KEY
+        and data[0] == _PONG
+        and _MASKED <= data[1] <= _MASKED + _LONGEST
+        and len(data) == 2 + _KEY + data[1] - _MASKED
+    )

@@ -16,7 +16,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import SERVER, State
 from websockets.streams import StreamReader
 
-from realtime.server.client_frames import whole_text
+from realtime.server.client_frames import is_pong, whole_text
 from realtime.server.frames import fitting_reason
 from realtime.server.parser import Parser
 
@@ -227,6 +227,8 @@ class Wire(asyncio.Protocol):
         if parser is None:
             if (payload := whole_text(data, self._max_bytes)) is not None:
                 self._complete(Opcode.TEXT, payload)
+                return
+            if is_pong(data):
                 return
             parser = self._parser = self._made_parser()
         parser.receive_data(data)

@@ -3,21 +3,25 @@ and counted in sweeps where the socket was handed over."""
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pings:
-    """A ping `interval_s` after the last answer; without an answer within `timeout_s` the end."""
+    """A ping `interval_s` after the last answer; without an answer within `timeout_s` the end.
+
+    Counts of sweeps are reckoned once: a sweep asks for them at every socket.
+    """
 
     interval_s: float
     timeout_s: float
 
-    @property
+    @cached_property
     def ping_after(self) -> int:
         """In sweeps, of which there is one a second; the first may follow at once."""
         return math.ceil(self.interval_s) + 1
 
-    @property
+    @cached_property
     def close_after(self) -> int:
         return max(math.ceil(self.interval_s + self.timeout_s), self.ping_after) + 1
 

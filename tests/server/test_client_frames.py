@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, State
 
-from realtime.server.client_frames import whole_text
+from realtime.server.client_frames import is_pong, whole_text
 from realtime.server.parser import Parser
 
 MAX_BYTES = 100_000
@@ -51,6 +51,37 @@ def test_a_whole_text_is_unmasked(length: int) -> None:
 def test_anything_else_is_left_to_the_parser(data: bytes) -> None:
     """It knows what to answer."""
     assert whole_text(data, MAX_BYTES) is None
+
+
+@pytest.mark.parametrize("length", [0, 4, 125])
+def test_a_pong_is_nobodys_business(length: int) -> None:
+    """The library's parser says the same: a frame, and nothing to answer."""
+    data = sent(b"x" * length, Opcode.PONG)
+    assert is_pong(data)
+    parser = Parser(SERVER, state=State.OPEN, max_size=MAX_BYTES)
+    parser.receive_data(data)
+    (frame,) = parser.events_received()
+    assert isinstance(frame, Frame)
+    assert frame.opcode is Opcode.PONG
+    assert parser.data_to_send() == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x8a", id="a first byte"),
+        pytest.param(sent(b"ping", Opcode.PONG)[:-1], id="not all of it"),
+        pytest.param(sent(b"ping", Opcode.PONG) + b"\x81", id="more behind it"),
+        pytest.param(sent(b"ping", Opcode.PING), id="ping"),
+        pytest.param(sent(b"ping"), id="text"),
+        pytest.param(b"\x0a" + sent(b"ping", Opcode.PONG)[1:], id="a fragment"),
+        pytest.param(Frame(Opcode.PONG, b"hello!").serialize(mask=False), id="not masked"),
+        pytest.param(b"\x8a\xfe\x00\x7e" + bytes(4 + 126), id="too long"),
+    ],
+)
+def test_what_is_no_pong_is_left_to_the_parser(data: bytes) -> None:
+    """It knows what to answer."""
+    assert not is_pong(data)
 
 
 @given(st.binary(max_size=300), st.integers(0, 3), st.binary(max_size=14))
