@@ -52,7 +52,7 @@ def _database() -> dict[str, Any]:
             "NAME": str(Path(tempfile.gettempdir()) / f"pm-test-{os.getpid()}.sqlite3")
         }
     else:
-        from realtime.backends.postgresql.patience import PatientConnection
+        from realtime.backends.postgresql.connection import PatientConnection
 
         config["ENGINE"] = "realtime.backends.postgresql"
         # One round trip per use of the pool: after a restart of the database nobody else should

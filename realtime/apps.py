@@ -6,6 +6,10 @@ from django.apps import AppConfig
 from django.db import transaction
 from django.db.models.signals import post_migrate
 
+from realtime.absent import import_sparingly
+
+import_sparingly()  # the first of the project's modules that Django loads
+
 
 def ensure_first_rows(using: str, **_: Any) -> None:
     """The installation and the two single streams: after each migrate, so that a flushed

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from realtime.allocator import allocate_from_one_arena
 from realtime.node import current_node, stop_node
 
 GC_THRESHOLDS = (20_000, 20, 50)
@@ -21,6 +22,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup":
                 await current_node()
                 _spare_the_collector()
+                allocate_from_one_arena()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await stop_node()

@@ -1,0 +1,37 @@
+"""Packages that our dependencies take where they are installed, and that nothing here uses.
+
+They are there for others: cryptography for Daphne, psycopg for installations on PostgreSQL,
+requests and Pygments for tools of developers. Loaded, they are 22 MB in every process. They are
+hidden from two modules only, while these are imported; whoever asks for them otherwise gets them.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+
+@contextmanager
+def absent(*packages: str) -> Iterator[None]:
+    """Have imports of these packages raise ImportError inside, but for those loaded already.
+
+    For use while the process starts, in its one thread.
+    """
+    hidden = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None says so to `import`
+    try:
+        yield
+    finally:
+        for package in hidden:
+            del sys.modules[package]
+
+
+def import_sparingly() -> None:
+    """Import the modules that would take them. To be called before anybody else imports these."""
+    with absent("psycopg", "psycopg2", "pygments", "requests"):
+        import rest_framework.compat  # noqa: F401
+    layers = settings.CHANNEL_LAYERS.values()
+    if not any("symmetric_encryption_keys" in layer.get("CONFIG", ()) for layer in layers):
+        with absent("cryptography"):
+            import channels_redis.serializers  # noqa: F401
