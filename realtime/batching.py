@@ -7,14 +7,15 @@ and a crowd costs a few reads. Every answer is read after its question was asked
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from itertools import islice
-from typing import Generic, TypeVar
+from itertools import chain, islice
+from typing import Generic, TypeAlias, TypeVar
 
 from realtime.database import in_database
 from realtime.protocol.errors import RealtimeError
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
+Asked: TypeAlias = dict[Key, list["asyncio.Future[Answer]"]]
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +37,22 @@ class Batcher(Generic[Key, Answer]):
         self._read = read
         self._limit = limit
         self._gather_s = gather_s
-        self._waiting: dict[Key, asyncio.Future[Answer]] = {}
+        self._waiting: dict[Key, list[asyncio.Future[Answer]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, key: Key) -> Answer:
         """Raises what `read` gives for this key, Unavailable."""
-        future = self._waiting.get(key)
-        if future is None:
-            loop = asyncio.get_running_loop()
-            future = self._waiting[key] = loop.create_future()
+        loop = asyncio.get_running_loop()
+        # Each asker a future of its own: one who no longer waits takes the answer from nobody.
+        future: asyncio.Future[Answer] = loop.create_future()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.append(future)
+        else:
+            self._waiting[key] = [future]
             if self._task is None or self._task.done():
                 self._task = loop.create_task(self._run())
-        # One who no longer waits must not take the answer from the others.
-        return await asyncio.shield(future)
+        return await future
 
     async def _run(self) -> None:
         """A named top-level loop: whatever a read raises goes to those who wait for it."""
@@ -70,28 +74,30 @@ class Batcher(Generic[Key, Answer]):
                 else:
                     _fail(taken, error)
 
-    async def _answer_singly(self, taken: "dict[Key, asyncio.Future[Answer]]") -> None:
-        for key, future in taken.items():
+    async def _answer_singly(self, taken: "Asked[Key, Answer]") -> None:
+        for key, futures in taken.items():
             try:
-                await self._answer({key: future})
+                await self._answer({key: futures})
             except Exception as error:  # noqa: BLE001 - it goes to the one who asked
-                _fail({key: future}, error)
+                _fail({key: futures}, error)
 
-    async def _answer(self, taken: "dict[Key, asyncio.Future[Answer]]") -> None:
+    async def _answer(self, taken: "Asked[Key, Answer]") -> None:
         try:
             answers = await in_database(self._read, list(taken))
         except RealtimeError as error:
             _fail(taken, error)
             return
-        for (key, future), answer in zip(taken.items(), answers, strict=True):
+        for (key, futures), answer in zip(taken.items(), answers, strict=True):
             if isinstance(answer, RealtimeError):
-                _fail({key: future}, answer)
-            elif not future.done():
-                future.set_result(answer)
+                _fail({key: futures}, answer)
+                continue
+            for future in futures:
+                if not future.done():
+                    future.set_result(answer)
 
 
-def _fail(taken: "dict[Key, asyncio.Future[Answer]]", error: Exception) -> None:
-    for future in taken.values():
+def _fail(taken: "Asked[Key, Answer]", error: Exception) -> None:
+    for future in chain.from_iterable(taken.values()):
         if not future.done():
             future.set_exception(error)
             future.exception()  # seen: perhaps nobody waits for it any more

@@ -48,6 +48,7 @@ class Hub:
         self._settled: set[str] = set()  # groups looked after, as above, since they were joined
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._rechecking: set[str] = set()
+        self._unlooked: list[HubStream] = []  # opened by rows read before
         self._opening: dict[str, asyncio.Task[HubStream]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
@@ -109,9 +110,46 @@ class Hub:
         except BaseException:
             del self.streams[name]
             raise
+        self._join_group(stream)
+        return stream
+
+    def open_personal(self, row: StreamState, user_id: int, read_at: float) -> HubStream | None:
+        """A person's own stream without a read of its own, from the row that was read with their
+        credentials; None while somebody else is just opening it.
+
+        A hint that came between that reading and this finds nobody here: all who came so are
+        looked after together, a moment later.
+        """
+        stream = self.streams.get(row.name)
+        if stream is not None:
+            if not stream.epoch:
+                return None
+            stream.touch()
+            return stream
+        stream = self.streams[row.name] = HubStream(row.name, self.reader, self.spawn)
+        stream.open_as(row, user_id, read_at)
+        self._join_group(stream)
+        if not self._unlooked:
+            self.spawn(self._look_after_opening())
+        self._unlooked.append(stream)
+        return stream
+
+    async def _look_after_opening(self) -> None:
+        """What cannot be looked at now is found by the position check.
+
+        A hint that nobody here could hear is no fault of the layer, so it does not count as one.
+        """
+        await asyncio.sleep(CHECKS_AFTER_JOINING_S[0])
+        unlooked, self._unlooked = self._unlooked, []
+        noted = {stream.id: (stream, stream.noted()) for stream in unlooked}
+        for state in await self.reader.states(noted):
+            stream, before = noted[state.id]
+            stream.announced = max(stream.announced, state.head)
+            stream.check(state, before)
+
+    def _join_group(self, stream: HubStream) -> None:
         self._groups.setdefault(stream.group, set()).add(stream)
         self.relay.want(stream.group)
-        return stream
 
     def close_idle(self) -> None:
         """Forget streams that nobody has followed for a while, and what crowds have shared."""

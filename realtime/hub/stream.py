@@ -113,6 +113,14 @@ class HubStream:
         for epoch, entries in early:
             self.arrive(epoch, entries)
 
+    def open_as(self, row: StreamState, reader: int, read_at: float) -> None:
+        """Open a person's own stream by its row, read before; what came since is yet to be found.
+
+        read_at: when that reading began, by the monotonic clock.
+        """
+        self.checked_at = read_at
+        self._adopt(Opening(row, (), (reader,)), self._redactions)
+
     def _adopt(self, opening: Opening, redactions: int) -> None:
         state = opening.state
         self.id, self.epoch, self.floor = state.id, state.epoch, state.floor

@@ -32,7 +32,8 @@ DELIVERIES_PER_S = 5_000
 # Of a crowd that comes to one stream within a second, the first are told of at once, the others
 # together: each telling is a write to everybody there.
 TOLD_AT_ONCE = 5
-GATHER_DIFFERENCES_S = 0.25
+GATHER_DIFFERENCES_S = (0.25, 1.0)
+GATHERED_PEOPLE = 500  # in a room of so many the longer time, in smaller ones in proportion
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,10 @@ class Presence:
         self._rooms: dict[str, Room] = {}
         self._asked: dict[str, list[asyncio.Future[bool]]] = {}
         self._answering: asyncio.Task[None] | None = None
-        self._took_s = 0.0  # the store, in the last round
+        # One at a time: a node that tells two things at once does not follow its own differences,
+        # and is sent whole lists.
+        self._touching = asyncio.Lock()
+        self._took_s = 0.0  # the store, when last asked by a round
         self._late = False  # somebody is being told that the store takes longer than they may wait
         self._told: dict[str, int] = {}  # differences told in this second, by stream
         self._told_in = 0
@@ -135,11 +139,7 @@ class Presence:
         names = list(self._rooms)
         for start in range(0, len(names), ROOMS_AT_ONCE):
             part = names[start : start + ROOMS_AT_ONCE]
-            began = time.monotonic()
-            try:
-                await self._touch(part, renewing=renewing)
-            finally:
-                self._took_s = time.monotonic() - began
+            await self._touch(part, renewing=renewing)
             await self._touch(self._untold(part), renewing=False)
 
     async def close(self) -> None:
@@ -204,13 +204,18 @@ class Presence:
         """`most` registrations of each room. Raises Unavailable."""
         if self._store is None or not names:
             return
-        rooms = [room for name in names if (room := self._rooms.get(name)) is not None]
-        steps = [step for room in rooms for step in room.steps(renewing=renewing, most=most)]
-        touched = await self._store.touch(
-            [step.touch for step in steps], limit_s=BACKGROUND_LIMIT_S
-        )
-        for step, one in zip(steps, touched, strict=True):
-            self._saw(step, one)
+        async with self._touching:
+            rooms = [room for name in names if (room := self._rooms.get(name)) is not None]
+            steps = [step for room in rooms for step in room.steps(renewing=renewing, most=most)]
+            touches = [step.touch for step in steps]
+            began = time.monotonic()
+            try:
+                touched = await self._store.touch(touches, limit_s=BACKGROUND_LIMIT_S)
+            finally:
+                if most is None:
+                    self._took_s = time.monotonic() - began
+            for step, one in zip(steps, touched, strict=True):
+                self._saw(step, one)
 
     def _saw(self, step: Step, touched: Touched) -> None:
         room, seen = step.room, touched.seen
@@ -223,7 +228,7 @@ class Presence:
         first = seen.counter - len(seen.differences) + 1
         for counter, difference in enumerate(seen.differences, start=first):
             if self._may_tell(room):
-                self._tell(room.name, difference, seen.nonce, counter)
+                self._tell(room, difference, seen.nonce, counter)
         if not room.tabs and not room.released and self._rooms.get(room.name) is room:
             del self._rooms[room.name]
 
@@ -238,7 +243,8 @@ class Presence:
         self._told[room.name] = told + 1
         return told < max(1, DELIVERIES_PER_S // max(1, len(room.roster)))
 
-    def _tell(self, stream: str, difference: Difference, nonce: str, counter: int) -> None:
+    def _tell(self, room: Room, difference: Difference, nonce: str, counter: int) -> None:
+        stream, people = room.name, len(room.roster)
         data = {
             "user": {"id": difference.user_id, "name": difference.name},
             "state": difference.state,
@@ -253,7 +259,9 @@ class Presence:
         else:
             self._gathered[stream] = [told]
             loop = asyncio.get_running_loop()
-            loop.call_later(GATHER_DIFFERENCES_S, self._announce_gathered, stream)
+            least_s, most_s = GATHER_DIFFERENCES_S
+            wait_s = min(most_s, max(least_s, most_s * people / GATHERED_PEOPLE))
+            loop.call_later(wait_s, self._announce_gathered, stream)
 
     def _announce_gathered(self, stream: str) -> None:
         self._announce(stream, self._gathered.pop(stream))

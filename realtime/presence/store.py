@@ -7,7 +7,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from redis.exceptions import NoScriptError
 
 from realtime.presence.roster import Difference, Seen
@@ -140,6 +140,6 @@ def _touched(answer: list[Any]) -> Touched:
     )
 
 
-def _rows(flat: Sequence[bytes], width: int) -> list[list[str]]:
-    texts = [part.decode() for part in flat]
+def _rows(flat: bytes, width: int) -> list[list[str]]:
+    texts: list[str] = from_json(flat) if flat else []
     return [texts[at : at + width] for at in range(0, len(texts), width)]

@@ -12,9 +12,9 @@
 --       8 JSON [[user, name, connection, state, age_ms], ...] to register or to change,
 --       9 and 10 "<user>:<connection> ..." to renew, and to let go
 -- Gives {nonce, counter, differences, missing, list}: differences are {user, name, state, former},
--- flat; missing are the leases of 9 that are not held any more; list is {user, name, state}, flat,
--- or false where none is wanted, or the caller's knowledge and the differences are all there is
--- to know.
+-- flat, as JSON, or '' for none; missing are the leases of 9 that are not held any more; list is
+-- {user, name, state}, flat, as JSON ('' for nobody), or false where none is wanted, or the
+-- caller's knowledge and the differences are all there is to know.
 local leases, people, due, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -118,4 +118,8 @@ if not known then
     for _, part in ipairs({all[at], held.n, held.s}) do list[#list + 1] = part end
   end
 end
-return {nonce, counter, differences, missing, list}
+-- One text each: a client takes many small values apart far more slowly than JSON.
+local function text(flat)
+  return flat and (#flat > 0 and cjson.encode(flat) or '')
+end
+return {nonce, counter, text(differences), missing, text(list)}

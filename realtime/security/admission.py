@@ -4,6 +4,7 @@ API keys and table sessions are read together; what is unusual about a session (
 backend, a rotated secret) goes the way that Django takes for one. Synchronous.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from realtime.database import snapshot
-from realtime.models import ApiKey, Stream
+from realtime.log.reading import StreamState, stream_states_by_name
+from realtime.models import ApiKey
 from realtime.models.api_key import key_digest
 from realtime.protocol.errors import NotFound, RealtimeError, Unauthorized
 from realtime.protocol.streams import user_stream
@@ -69,12 +71,13 @@ def credential_of_session(key: str) -> Credential:
 def authenticated_together(asked: Sequence[Credential]) -> list[Authenticated | RealtimeError]:
     """For each credential the identity and the head of its user's stream, all in one snapshot;
     Unauthorized or NotFound for those that are refused."""
+    read_at = time.monotonic()
     with snapshot():
         found = _by_key(_texts(asked, Way.KEY)) | _by_session(_texts(asked, Way.SESSION))
         users = [one.user_id for one in found.values() if isinstance(one, Identity)]
         names = [user_stream(user_id) for user_id in users]
-        heads = dict(Stream.objects.filter(name__in=names).values_list("name", "head"))
-    return [_with_head(found[credential], heads) for credential in asked]
+        states = {state.name: state for state in stream_states_by_name(names)} if names else {}
+    return [_with_stream(found[credential], states, read_at) for credential in asked]
 
 
 _Found = dict[Credential, Identity | RealtimeError]
@@ -84,15 +87,15 @@ def _texts(asked: Sequence[Credential], way: Way) -> list[str]:
     return [credential.text for credential in asked if credential.way is way]
 
 
-def _with_head(
-    identity: Identity | RealtimeError, heads: dict[str, int]
+def _with_stream(
+    identity: Identity | RealtimeError, states: dict[str, StreamState], read_at: float
 ) -> Authenticated | RealtimeError:
     if isinstance(identity, RealtimeError):
         return identity
-    head = heads.get(user_stream(identity.user_id))
-    if head is None:
+    state = states.get(user_stream(identity.user_id))
+    if state is None:
         return NotFound("expected the account's stream, got none")
-    return Authenticated(identity, head)
+    return Authenticated(identity, state.head, state, read_at)
 
 
 def _answer(read: Callable[[], Identity]) -> Identity | RealtimeError:

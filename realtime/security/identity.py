@@ -26,7 +26,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from realtime.database import snapshot
-from realtime.log.reading import stream_state
+from realtime.log.reading import StreamState, stream_state
 from realtime.models import ApiKey
 from realtime.models.api_key import KEY_PREFIX, key_digest
 from realtime.people import display_name
@@ -186,10 +186,15 @@ def identity_of_token(token: str) -> Identity:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """An identity as of seq `at` of the user's own stream: endings above it are yet to be seen."""
+    """An identity as of seq `at` of the user's own stream: endings above it are yet to be seen.
+
+    stream: its row, where the same snapshot told; read_at: when that began, by the monotonic clock
+    """
 
     identity: Identity
     at: int
+    stream: StreamState | None = field(default=None, compare=False)
+    read_at: float = field(default=0.0, compare=False)
 
 
 def authenticated_again(identity: Identity) -> Authenticated:

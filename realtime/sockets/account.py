@@ -12,7 +12,7 @@ from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
 from realtime.protocol.streams import user_stream
 from realtime.security.endings import SIGNED_OUT, close_reason
-from realtime.security.identity import authenticated_again
+from realtime.security.identity import Authenticated, authenticated_again
 
 if TYPE_CHECKING:
     from realtime.hub.stream import HubStream
@@ -40,12 +40,14 @@ class AccountWatch:
     def credential(self) -> str:
         return self._connection.credential
 
-    async def start(self, authorized_at: int) -> None:
-        """`authorized_at`: the stream's head, read in one snapshot with the credentials.
+    async def start(self, authenticated: Authenticated) -> None:
+        """Look for endings above the head that was read in one snapshot with the credentials.
 
         Raises NotFound, Unavailable.
         """
-        self._follow(await self._connection.hub.open(user_stream(self.user_id)), authorized_at)
+        hub, row = self._connection.hub, authenticated.stream
+        stream = hub.open_personal(row, self.user_id, authenticated.read_at) if row else None
+        self._follow(stream or await hub.open(user_stream(self.user_id)), authenticated.at)
 
     def _follow(self, stream: "HubStream", seq: int) -> None:
         """Look for endings above `seq`."""

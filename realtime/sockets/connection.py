@@ -106,7 +106,7 @@ class Connection:
         """Act for this identity from now on, and hear of its end. Raises Unavailable."""
         self.identity = authenticated.identity.kept()
         self.watch.stop()
-        await self.watch.start(authenticated.at)
+        await self.watch.start(authenticated)
 
     def cursor(self, stream: str) -> int:
         """The last seq of the stream written to this socket. Raises NotSubscribed."""

@@ -187,7 +187,7 @@ def test_steps_behind_the_first_bring_differences_and_no_list(play: Scene) -> No
                 identity=SimpleNamespace(name=f"P{user}"),
                 subscriptions={"project.1": None},
             )
-            room.tabs[f"{user}"] = Tab(member)
+            room.tabs[f"{user}"] = room.untold[f"{user}"] = Tab(member)
         steps = list(room.steps(renewing=True))
         touched = await node.store.touch([step.touch for step in steps], limit_s=LIMIT_S)
         assert [one.seen.people for one in touched] == [None, None]
