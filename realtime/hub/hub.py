@@ -120,10 +120,10 @@ class Hub:
         A hint that came between that reading and this finds nobody here: all who came so are
         looked after together, a moment later.
         """
+        if row.name in self._opening:
+            return None
         stream = self.streams.get(row.name)
         if stream is not None:
-            if not stream.epoch:
-                return None
             stream.touch()
             return stream
         stream = self.streams[row.name] = HubStream(row.name, self.reader, self.spawn)

@@ -10,6 +10,7 @@ MAX_ENTRIES = 256
 MAX_BYTES = 1_048_576
 # Positions at which a crowd resumes; above it they are made anew.
 MISSED_KEPT = 8
+MISSED_BYTES = 262_144  # more goes in pages, at the pace of each reader
 
 
 class Missed(NamedTuple):
@@ -74,12 +75,13 @@ class Ring:
 
     def missed(self, seq: int) -> Missed | None:
         """The same in the form in which a crowd that resumes at `seq` shares it: made for the first
-        one, kept until the ring changes or `let_go` is called. None also when nothing follows."""
+        one, kept until the ring changes or `let_go` is called. None also when nothing follows, or
+        more than 256 KiB."""
         kept = self._missed
         if kept is not None and (found := kept.get(seq)) is not None:
             return found
         entries = self.after(seq)
-        if not entries:
+        if not entries or sum(len(entry.frame or b"") for entry in entries) > MISSED_BYTES:
             return None
         if kept is None or len(kept) >= MISSED_KEPT:
             kept = self._missed = {}

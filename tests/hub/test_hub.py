@@ -190,3 +190,40 @@ def test_events_that_no_hint_announced_turn_the_node_to_polling(
         await until(lambda: reader.seqs == [2, 3, 4, 5])
 
     play(story)
+
+
+def test_stream_opened_by_a_row_read_before_hears_what_no_hint_told_it() -> None:
+    """What was committed between the reading and the opening, and was announced to nobody here,
+    is found without waiting for the position check, and is no sign of a layer that fails."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        row = log.state
+        log.commit()
+        stream = hub.open_personal(row, 1, 0.0)
+        assert stream is not None
+        assert hub.open_personal(row, 1, 0.0) is stream
+        log.stream = stream
+        hub.relay.joined.add(stream.group)
+        reader = Reader(1, log, log.epoch)
+        reader.follow(stream, cursor=row.head, authorized_at=row.head, target=row.head)
+        await until(lambda: reader.seqs == [row.head + 1])
+        await hub.check_all()
+        assert stream.announced == log.head
+        assert hub.layer.unannounced == 0
+
+    play(story)
+
+
+def test_stream_that_is_just_being_opened_is_not_opened_by_an_older_row() -> None:
+    """Two streams of one name would be two truths."""
+
+    async def story(hub: Hub, log: Log) -> None:
+        log.free = False
+        opening = asyncio.ensure_future(hub.open(NAME))
+        for _ in range(3):  # before its task has begun, and while it reads
+            await asyncio.sleep(0)
+            assert hub.open_personal(log.state, 1, 0.0) is None
+        log.release()
+        assert (await opening).epoch == log.epoch
+
+    play(story)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.hub.ring import MAX_BYTES, MAX_ENTRIES, Ring
+from realtime.hub.ring import MAX_BYTES, MAX_ENTRIES, MISSED_KEPT, Ring
 from realtime.log.entries import Entry
 
 
@@ -75,3 +75,33 @@ def test_contiguous_bounded_and_counted(steps: list[tuple[str, int, int]]) -> No
         assert len(held) <= MAX_ENTRIES
         assert ring._bytes == sum(len(entry.frame or b"") for entry in held) <= MAX_BYTES
         assert not held or held[0].seq > dropped
+
+
+def test_missed_is_shared_until_the_ring_changes_or_lets_go() -> None:
+    """A crowd at one position gets the same bytes; nobody gets those of an older ring."""
+    ring = Ring()
+    assert ring.missed(0) is None
+    ring.extend(entries(5, 8))
+    assert ring.missed(3) is ring.missed(8) is None
+    first = ring.missed(5)
+    assert first is not None
+    assert (first.last, list(first.frames), first.ends_rights) == (8, [b"x"] * 3, False)
+    assert ring.missed(5) is first
+    ring.let_go()
+    assert ring.missed(5) is not first
+    ring.extend([Entry(9, b"y", "project_left", "user.7", None)])
+    grown = ring.missed(5)
+    assert grown is not None
+    assert (grown.last, grown.frames[-1], grown.ends_rights) == (9, b"y", True)
+    ring.drop_up_to(6)
+    assert ring.missed(5) is None
+
+
+def test_missed_keeps_a_few_positions_only() -> None:
+    """Clients that are each somewhere else must not multiply the ring."""
+    ring = Ring()
+    ring.extend(entries(1, MISSED_KEPT + 2))
+    first = ring.missed(0)
+    for seq in range(1, MISSED_KEPT + 1):
+        assert ring.missed(seq) is not None
+    assert ring.missed(0) is not first
