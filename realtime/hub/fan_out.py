@@ -5,11 +5,15 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from realtime.hub.followers import Followers
 from realtime.hub.ring import Ring
 from realtime.log.entries import Entry
 from realtime.protocol.batch import Batch
+from realtime.small import SmallSet
+
+if TYPE_CHECKING:
+    from realtime.hub.subscription import Subscription
 
 SLICE = 500
 JOIN_SIGNALS_S = 0.040
@@ -36,7 +40,7 @@ class FanOut:
     )
 
     def __init__(self, ring: Ring, spawn: Spawn) -> None:
-        self.subscriptions = Followers()
+        self.subscriptions: SmallSet[Subscription] = SmallSet()
         self.position = 0
         self._last = 0
         self._ring = ring

@@ -8,10 +8,9 @@ before the head was read, means that the log lost its tail.
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.hub.fan_out import FanOut, Spawn
-from realtime.hub.followers import Followers
 from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
@@ -20,6 +19,10 @@ from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import group_of, is_personal
+
+if TYPE_CHECKING:
+    from realtime.hub.subscription import Subscription
+    from realtime.small import SmallSet
 
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
@@ -94,7 +97,7 @@ class HubStream:
         self._waiters = Waiters()
 
     @property
-    def subscriptions(self) -> Followers:
+    def subscriptions(self) -> "SmallSet[Subscription]":
         return self._fan_out.subscriptions
 
     # Opening and resetting
