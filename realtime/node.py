@@ -21,6 +21,7 @@ from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
 from realtime.security.admission import authenticated_together
 from realtime.shared.store import shared_store
+from realtime.small import SmallSet
 from realtime.sockets.round import Round
 from realtime.sockets.sweep import registered_sweeps
 from realtime.trimmer import keep_trimmed
@@ -56,7 +57,7 @@ class Node:
         self.door = asyncio.Semaphore(AT_THE_DOOR)
         store = PresenceStore(self.shared) if self.shared is not None else None
         self.presence = Presence(self.hub, store)
-        self.connections: set[Connection] = set()
+        self.connections: SmallSet[Connection] = SmallSet()
         self.draining = False
         self.drain_window_s = 0.0
         self.fleet = FleetMember(self, self.shared)

@@ -36,7 +36,7 @@ class FleetMember:
     def __init__(self, node: "Node", store: SharedStore | None) -> None:
         self._node = node
         self._lease = Lease(store, node.id) if store is not None else None
-        self._listed: set[str] = set()
+        self._listed: dict[str, None] = {}  # as a set, which takes more than twice as much
         self._anew = True
         self._state = NodeState.SERVING
         self._started = node.loop.time()
@@ -58,7 +58,7 @@ class FleetMember:
         now = self._node.loop.time()
         state = NodeState.DRAINING if self._node.draining else NodeState.SERVING
         current = {connection.id: connection for connection in list(self._node.connections)}
-        changed = state is not self._state or current.keys() != self._listed
+        changed = state is not self._state or current.keys() != self._listed.keys()
         if self._lease is None or not (changed or self._anew or now >= self._renew_at):
             return
         try:
@@ -76,9 +76,9 @@ class FleetMember:
         self, lease: Lease, state: NodeState, current: dict[str, "Connection"]
     ) -> None:
         if self._anew:
-            self._listed = set()
-        gone = list(self._listed - current.keys())
-        opened = [current[found] for found in current.keys() - self._listed]
+            self._listed = {}
+        gone = list(self._listed.keys() - current.keys())
+        opened = [current[found] for found in current.keys() - self._listed.keys()]
         while True:
             renewal = await lease.renew(
                 state=state,
@@ -89,8 +89,9 @@ class FleetMember:
                 opened=[self._opened(connection) for connection in opened[:BATCH]],
             )
             self._anew = False
-            self._listed.difference_update(gone[:BATCH])
-            self._listed.update(connection.id for connection in opened[:BATCH])
+            for left in gone[:BATCH]:
+                self._listed.pop(left, None)
+            self._listed.update(dict.fromkeys(connection.id for connection in opened[:BATCH]))
             del gone[:BATCH], opened[:BATCH]
             self._obey(renewal)
             if not gone and not opened:

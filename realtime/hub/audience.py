@@ -8,8 +8,8 @@ for each member the descriptor to write to and nothing else that a fan-out needs
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from realtime.hub.followers import Followers
 from realtime.protocol.batch import Batch, Codec
+from realtime.small import SmallSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Direct(Protocol):
         """Where to write: -1 where something waits, or nothing may be written this way. Whoever is
         in a block must leave it before it changes."""
 
-    def finish_nowait(self, rest: bytes) -> None:
+    def finish_nowait(self, rest: memoryview) -> None:
         """Take over what the descriptor did not take, which is not written to again."""
 
 
@@ -69,7 +69,7 @@ class Block:
         for subscription, descriptor in list(self.members.items()):
             direct = subscription.sink.direct
             if descriptor in taken and direct is not None:
-                direct.finish_nowait(data[taken[descriptor] :])
+                direct.finish_nowait(memoryview(data)[taken[descriptor] :])
 
     def has_room(self, count: int, cursor: int, codec: Codec) -> bool:
         """For that many more who stand like this."""
@@ -83,7 +83,7 @@ class Audience:
     __slots__ = ("blocks", "singles")
 
     def __init__(self) -> None:
-        self.singles = Followers()
+        self.singles: SmallSet[Subscription] = SmallSet()
         self.blocks: tuple[Block, ...] = ()
 
     def __len__(self) -> int:

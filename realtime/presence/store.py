@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
@@ -131,10 +132,13 @@ def _touched(answer: list[Any]) -> Touched:
         Seen(
             nonce.decode(),
             int(counter),
-            [Difference(int(user), *rest) for user, *rest in found],
+            [
+                Difference(int(user), name, intern(state), intern(former))
+                for user, name, state, former in found
+            ],
             None
             if listed is None
-            else {int(user): (name, state) for user, name, state in _rows(listed, 3)},
+            else {int(user): (name, intern(state)) for user, name, state in _rows(listed, 3)},
         ),
         [lease.decode() for lease in missing],
     )

@@ -29,6 +29,7 @@ from realtime.protocol.frames import (
 from realtime.protocol.streams import user_stream
 from realtime.protocol.validation import validated
 from realtime.security.identity import Authenticated, restored
+from realtime.small import Subscriptions
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
@@ -75,7 +76,7 @@ class Connection:
         self.identity = authenticated.identity.kept()
         self.hub = hub
         self.writer = writer
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions = Subscriptions()
         self.watch = AccountWatch(self)
         self.opened_at = asyncio.get_running_loop().time()
         self.leaving = False  # told of a planned stop

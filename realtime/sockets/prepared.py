@@ -57,7 +57,7 @@ class PreparedWriter:
             self._taken = None
         return descriptor
 
-    def finish_nowait(self, rest: bytes) -> None:
+    def finish_nowait(self, rest: memoryview) -> None:
         self._wire.finish(rest)
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:

@@ -171,11 +171,11 @@ class Reader:
         assert self.narrow or self._level
         return size
 
-    def finish_nowait(self, rest: bytes) -> None:
+    def finish_nowait(self, rest: memoryview) -> None:
         assert self.subscription is not None
         self.subscription.leave_block()
         self.full = True
-        self._come(rest)
+        self._come(bytes(rest))
         assert not self.held
         assert self._level
 

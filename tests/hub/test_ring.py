@@ -97,6 +97,14 @@ def test_missed_is_shared_until_the_ring_changes_or_lets_go() -> None:
     assert ring.missed(5) is None
 
 
+def test_missed_of_more_than_256_kib_goes_in_pages() -> None:
+    """A reader that takes nothing holds no more than a page of it."""
+    ring = Ring()
+    ring.extend(Entry(seq, b"x" * 30_000, "new_message", None, None) for seq in range(1, 11))
+    assert ring.missed(0) is None
+    assert ring.missed(4) is not None
+
+
 def test_missed_keeps_a_few_positions_only() -> None:
     """Clients that are each somewhere else must not multiply the ring."""
     ring = Ring()

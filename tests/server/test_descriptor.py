@@ -111,7 +111,7 @@ def test_what_is_not_taken_goes_on_in_order(play: Play) -> None:
         descriptor = wire.descriptor()
         taken = os.write(descriptor, large)
         assert taken < LARGE
-        wire.finish(large[taken:])
+        wire.finish(memoryview(large)[taken:])
         assert pair.owner.withdrawn == 1
         assert wire.descriptor() == -1
         wire.write(b"behind")
