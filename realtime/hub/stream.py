@@ -21,7 +21,6 @@ from realtime.log.reading import StreamState
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import group_of, is_personal
 
-
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
 LEVEL_WAIT_S = 2.0
