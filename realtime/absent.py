@@ -13,18 +13,18 @@ from django.conf import settings
 
 
 @contextmanager
-def absent(*packages: str) -> Iterator[None]:
-    """Have imports of these packages raise ImportError inside, but for those loaded already.
+def absent(*modules: str) -> Iterator[None]:
+    """Have imports of these modules raise ImportError inside, but for those loaded already.
 
     For use while the process starts, in its one thread.
     """
-    hidden = [package for package in packages if package not in sys.modules]
+    hidden = [module for module in modules if module not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None says so to `import`
     try:
         yield
     finally:
-        for package in hidden:
-            del sys.modules[package]
+        for module in hidden:
+            del sys.modules[module]
 
 
 def import_sparingly() -> None:
@@ -33,5 +33,5 @@ def import_sparingly() -> None:
         import rest_framework.compat  # noqa: F401
     layers = settings.CHANNEL_LAYERS.values()
     if not any("symmetric_encryption_keys" in layer.get("CONFIG", ()) for layer in layers):
-        with absent("cryptography"):
+        with absent("cryptography.fernet"):
             import channels_redis.serializers  # noqa: F401
