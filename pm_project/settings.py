@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_tasks",
     "realtime",
     "chat",
     "status",
@@ -173,6 +174,9 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         },
     }
 }
+
+# Jobs are rows of the database, written with their cause. No QUEUES: any name is one.
+TASKS = {"default": {"BACKEND": "realtime.jobs.backend.DatabaseBackend", "QUEUES": []}}
 
 AUTH_USER_MODEL = "chat.User"
 AUTH_PASSWORD_VALIDATORS = [

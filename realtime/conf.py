@@ -24,6 +24,9 @@ class Options(Protocol):
     websocket_max_connections: int
     websocket_max_message_bytes: int
     drain_window: float
+    worker: bool
+    worker_concurrency: int
+    job_lease: float
     event_retention_days: int
     event_retention_count: int
     realtime_status_updates: bool

@@ -38,6 +38,8 @@ BATCH_BYTES = 262_144  # of frames in one hint
 
 HINT_EVENTS = "realtime.events"  # the only two message types that nodes accept from a group
 HINT_SIGNALS = "realtime.signals"
+HINT_JOBS = "realtime.jobs"  # and the one that workers accept
+JOBS_GROUP = "jobs"  # no stream has this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class _Announcement:
     epoch: str
     entries: tuple[Entry, ...]
     signal: tuple[int, bytes] | None = None  # (after, frame)
+    jobs: tuple[int, ...] | None = None  # those to be cancelled; () when some were enqueued
 
     @property
     def size(self) -> int:
@@ -154,7 +157,10 @@ def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]
     """One message per stream and kind, events in seq order; large frames as positions only."""
     events: dict[tuple[str, str], list[Entry]] = {}
     signals: dict[str, list[tuple[int, bytes]]] = {}
+    jobs = [one.jobs for one in gathered if one.jobs is not None]
     for one in gathered:
+        if one.jobs is not None:
+            continue
         if one.signal is not None:
             signals.setdefault(one.stream, []).append(one.signal)
         else:
@@ -164,6 +170,9 @@ def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]
         entries.sort(key=lambda entry: entry.seq)
         messages += [(stream, _hint(stream, epoch, part)) for part in _parts(entries)]
     messages += [(stream, _signals(stream, waiting)) for stream, waiting in signals.items()]
+    if jobs:
+        cancelled = sorted({number for ids in jobs for number in ids})
+        messages.append((JOBS_GROUP, {"type": HINT_JOBS, "cancelled": cancelled}))
     return messages
 
 
@@ -253,3 +262,8 @@ def announce_signal(stream: str, after: int, frame: bytes) -> None:
     """As `announce`, for a signal; nodes drop one that they cannot place."""
     announce_signal_here(stream, after, frame)
     _publisher.put_nowait(_Announcement(stream, "", (), (after, frame)))
+
+
+def announce_jobs(cancelled: Sequence[int] = ()) -> None:
+    """Hint to workers that jobs wait, or that these running ones are to end. Never waits."""
+    _publisher.put_nowait(_Announcement(JOBS_GROUP, "", (), jobs=tuple(cancelled)))

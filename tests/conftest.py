@@ -4,9 +4,13 @@ The suite runs on SQLite, or on PostgreSQL with DATABASE_URL set (`make test-pos
 that tests start have databases of their own.
 """
 
+import os
 from typing import Any
 
 import pytest
+
+# Servers that tests start inherit it. Those that are about jobs ask for a worker.
+os.environ["WORKER"] = "false"
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
 from realtime.models.incident import IncidentReport
 from realtime.models.installation import Installation
+from realtime.models.job import Job, JobState, PeriodicJob
 from realtime.models.stream import Stream
 
 __all__ = [
@@ -15,5 +16,8 @@ __all__ = [
     "Event",
     "IncidentReport",
     "Installation",
+    "Job",
+    "JobState",
+    "PeriodicJob",
     "Stream",
 ]
