@@ -81,7 +81,12 @@ def message_read(reads: dict[int, int]) -> EventDraft:
 
 
 def session_saved(row: ChatSession) -> EventDraft:
-    data = {"session": row.pk, "title": row.title, "closed": row.closed_at is not None, "status": row.status}
+    data = {
+        "session": row.pk,
+        "title": row.title,
+        "closed": row.closed_at is not None,
+        "status": row.status,
+    }
     return EventDraft("chat_status_update", data)
 
 
@@ -110,9 +115,7 @@ def run_ended(row: AiRun) -> EventDraft:
     return EventDraft("ai_processing_end", {"run": row.pk, "state": row.state})
 
 
-def run_failed(
-    row: AiRun, code: str, text: str, retry_after_s: float | None = None
-) -> EventDraft:
+def run_failed(row: AiRun, code: str, text: str, retry_after_s: float | None = None) -> EventDraft:
     """With `retry_after_s` another attempt follows."""
     data = {
         "run": row.pk,

@@ -145,7 +145,10 @@ def tell_failure(started: Started, failure: Failure) -> bool:
     lock_streams(started.stream)
     row = _running(started.run, started.generation).first()
     if row is not None:
-        publish(started.stream, events.run_failed(row, failure.code, failure.message, failure.retry_after_s))
+        publish(
+            started.stream,
+            events.run_failed(row, failure.code, failure.message, failure.retry_after_s),
+        )
     return row is not None
 
 

@@ -77,9 +77,7 @@ async def carry_out(context: JobContext, run_id: int, office: Office) -> None:
     )
 
 
-async def _attempts(
-    context: JobContext, started: Started, live: LiveRun, office: Office
-) -> _Heard:
+async def _attempts(context: JobContext, started: Started, live: LiveRun, office: Office) -> _Heard:
     """Ask until there is an answer, or one that stays away. What was said once is not asked again:
     two answers in one text would be neither."""
     question = await _patiently(partial(in_database, question_of, started, office.retrieval))
