@@ -82,9 +82,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(installation, backstage, nodes, provider)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(site: Site) -> Iterator[WorkerProcess]:
-    """The worker that most tests share."""
+    """The worker that the tests of a module share; it would take the jobs of others."""
     with working(site.worker()) as found:
         yield found
 

@@ -267,7 +267,11 @@ class FakeProvider:
                 self.closed += 1
                 exchange.cancel()
                 raise ConnectionResetError
-            await exchange
+            try:
+                await exchange
+            except ConnectionError:
+                self.closed += 1  # noticed while writing
+                raise
         finally:
             self.streaming -= 1
             gone.cancel()
