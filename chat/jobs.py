@@ -1,4 +1,4 @@
-"""What workers do for chat. Servers import this to enqueue, and so nothing that only workers need."""
+"""What workers do for chat. Servers import this to enqueue: nothing here that only workers need."""
 
 from realtime.jobs import JobContext, job
 

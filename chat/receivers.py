@@ -12,8 +12,8 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from chat import events
+from chat.actions.runs import withdraw_run
 from chat.models import (
-    AiRun,
     ChatSession,
     Membership,
     Memory,
@@ -49,7 +49,7 @@ def message_saved(
 def answer_withdrawn(instance: Message, **_: Any) -> None:
     """The run behind a deleted answer keeps no text either, and ends if it is under way."""
     if instance.kind == MessageKind.AI and instance.deleted_at is not None:
-        AiRun.objects.filter(message=instance).update(text="", sources=[], cancel_requested=True)
+        withdraw_run(instance)
 
 
 @receiver(post_delete, sender=Message)

@@ -76,9 +76,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Checkpointed:
-    """Runs whose text was kept, and those of them that somebody wants to end."""
+    """Runs that are still the worker's, and those of them that somebody wants to end."""
 
-    kept: frozenset[int] = field(default_factory=frozenset)
+    ours: frozenset[int] = field(default_factory=frozenset)
     cancelled: frozenset[int] = field(default_factory=frozenset)
 
 
@@ -126,18 +126,25 @@ def keep_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpointed:
     runs that have ended, are refused."""
     begun = [one for one in checkpoints if one.first_piece_at is not None]
     lock_streams(*{project_stream(one.project) for one in begun})
-    kept: set[int] = set()
     for one in sorted(checkpoints, key=lambda one: one.run):
         changes: dict[str, Any] = {"text": one.text}
         if one.first_piece_at is not None:
             changes["first_piece_at"] = one.first_piece_at
-        if _running(one.run, one.generation).update(**changes):
-            kept.add(one.run)
-    sessions = AiRun.objects.filter(pk__in=[one.run for one in begun if one.run in kept])
+        # Not of one that is to end: its answer may have been deleted, and has no text then.
+        _running(one.run, one.generation).filter(cancel_requested=False).update(**changes)
+    sessions = AiRun.objects.filter(pk__in=[one.run for one in begun])
     for session_id in sorted(set(sessions.values_list("session_id", flat=True))):
         tell_status(session_id)
-    asked = AiRun.objects.filter(pk__in=kept, cancel_requested=True)
-    return Checkpointed(frozenset(kept), frozenset(asked.values_list("pk", flat=True)))
+    given = {one.run: one.generation for one in checkpoints}
+    rows = AiRun.objects.filter(pk__in=given, state=RunState.RUNNING)
+    ours = {
+        run: cancel_requested
+        for run, generation, cancel_requested in rows.values_list(
+            "pk", "generation", "cancel_requested"
+        )
+        if generation == given[run]
+    }
+    return Checkpointed(frozenset(ours), frozenset(run for run in ours if ours[run]))
 
 
 def tell_failure(started: Started, failure: Failure) -> bool:
@@ -177,8 +184,10 @@ def end_open_run(row: AiRun, state: RunState) -> None:
     stream = project_stream(row.project_id)
     row.state = state
     row.ended_at = timezone.now()
-    row.save()
     message = row.message
+    if message.deleted_at is not None:
+        row.text, row.sources = "", []
+    row.save()
     if message.deleted_at is None and row.started_at is not None:
         message.body = row.text
         # In silence: `ai_response_generated` has the message, whole.
@@ -191,7 +200,7 @@ def end_open_run(row: AiRun, state: RunState) -> None:
 
 
 def tell_status(session_id: int) -> None:
-    """Publish what the AI does in the conversation, if that is news. The caller holds the stream."""
+    """Publish what the AI does in the conversation, if it is news. The caller holds the stream."""
     status = session_status(session_id)
     row = ChatSession.objects.get(pk=session_id)
     if row.status != status:

@@ -127,6 +127,16 @@ def run_again(actor: User, run_id: int) -> AiRun:
     return row
 
 
+def withdraw_run(answer: Message) -> None:
+    """The answer is being deleted: its run says no more. The caller holds the project's stream."""
+    row = AiRun.objects.filter(message=answer).first()
+    if row is None:
+        return
+    AiRun.objects.filter(pk=row.pk).update(text="", sources=[], cancel_requested=True)
+    if row.state == RunState.RUNNING and row.job is not None:
+        cancel_job(row.job)
+
+
 def _locked(actor: User, run_id: int) -> AiRun:
     """The run as it is under the lock of its stream. Raises NotFound."""
     lock_streams(project_stream(readable_run(actor, run_id).project_id))

@@ -104,9 +104,10 @@ def _pause_s(error: Error | None, attempt: int) -> float | None:
     """How long to wait for another attempt; None where there is to be none."""
     if error is None or not error.temporary or attempt >= ATTEMPTS:
         return None
-    if error.retry_after_s is not None:
-        return error.retry_after_s if error.retry_after_s <= LONGEST_WAIT_S else None
-    return BACKOFF_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)
+    wanted_s = error.retry_after_s
+    if wanted_s is not None:
+        return wanted_s if wanted_s <= LONGEST_WAIT_S else None
+    return BACKOFF_S * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)
 
 
 async def _listen(office: Office, question: Question, live: LiveRun) -> _Heard:

@@ -1,4 +1,4 @@
-"""All runs that this worker carries out: one task tells of their progress, one keeps their texts."""
+"""All runs that this worker carries out: one task tells of their progress, one keeps texts."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class LiveRun:
-    """A run under way. `stop` is set when somebody wants it to end, or when it is no longer ours."""
+    """A run under way. `stop` is set when somebody wants its end, or when it is no longer ours."""
 
     text: LiveText
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,7 +107,7 @@ class Desk:
         ]
         done = await in_database(keep_checkpoints, checkpoints)
         for live, kept in zip(due, checkpoints, strict=True):
-            if kept.run not in done.kept:
+            if kept.run not in done.ours:
                 live.ours = False
                 live.stop.set()
                 continue

@@ -16,12 +16,13 @@ CANDIDATES = 200  # of each kind, the newest
 MAX_TERMS = 12
 SHORTEST_TERM = 3
 _WORD = re.compile(r"\w+")
-_IGNORED = frozenset(
-    """the and for are was were has have had not but you your our they them their this that these
-    those with from what when where which who whom whose why how does did can could should would
-    will shall may might about into over under there here please tell know any some all been being
-    its it's say said anything something do is in on at by of or to we an as be if me my""".split()
+_IGNORED_TEXT = (
+    "the and for are was were has have had not but you your our they them their this that these "
+    "those with from what when where which who whom whose why how does did can could should would "
+    "will shall may might about into over under there here please tell know any some all been "
+    "being its say said anything something"
 )
+_IGNORED = frozenset(_IGNORED_TEXT.split())
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ed", "es", "ly", "s")
 
 

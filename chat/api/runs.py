@@ -13,7 +13,7 @@ from chat.models import AiRun, User
 from chat.queries.runs import readable_run
 from realtime.api.inputs import received
 from realtime.api.views import ApiView
-from realtime.protocol.errors import NotFound
+from realtime.protocol.errors import Conflict, NotFound
 from realtime.protocol.payloads.ai import Run
 
 
@@ -33,8 +33,10 @@ class AskView(ApiView):
         sent = messages.send_message(
             actor_of(request), project_id, **given.model_dump(), ask_ai=True
         )
-        wire = sent.as_wire()
-        return Response({"message": wire["message"], "run": wire["run"]}, status=202)
+        if sent.run is None:
+            raise Conflict("client_ref: expected a new reference, got one of a message to people")
+        asked = {"message": events.message(sent.message), "run": events.run(sent.run)}
+        return Response(asked, status=202)
 
 
 class RunView(ApiView):

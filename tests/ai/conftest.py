@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from realtime.models import Installation as InstallationRow
+from realtime.models import Stream
 from tests.ai.provider import FakeProvider, provider_server
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client
@@ -113,3 +115,11 @@ def join(stack: ExitStack, team: Team) -> Join:
         return client
 
     return connect
+
+
+@pytest.fixture
+def installation() -> None:
+    """What the migrations leave behind, also after a flushed (transaction=True) test."""
+    InstallationRow.objects.get_or_create(pk=1)
+    for name in ("status", "system"):
+        Stream.objects.get_or_create(name=name)

@@ -292,8 +292,9 @@ def provider_server() -> Iterator[FakeProvider]:
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        loop.create_task(listen())
+        listener = loop.create_task(listen())
         loop.run_forever()
+        listener.cancel()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(asyncio.sleep(0))

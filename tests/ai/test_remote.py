@@ -1,5 +1,5 @@
-"""The remote providers, ours and that of pydantic-ai, against a real HTTP server that speaks OpenAI's
-streaming API well or badly."""
+"""The remote providers, ours and that of pydantic-ai, against a real HTTP server that speaks
+OpenAI's streaming API well or badly."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 import json
 import time
+
 from tests.ai.conftest import KEY, Join, Team
 from tests.ai.growing import Growing, ended, of_run
 from tests.ai.provider import ANSWER

@@ -1,1 +1,1 @@
-"""Who answers: each provider is an async generator of pieces; no type of an SDK leaves its module."""
+"""Who answers: providers give async generators of pieces; no type of an SDK leaves its module."""

@@ -1,4 +1,4 @@
-"""OpenAI's streaming chat completions, as bytes come: lines, chunks, and what they add up to. Pure."""
+"""OpenAI's streaming chat completions as bytes come: lines, chunks, what they add up to. Pure."""
 
 import json
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ class _Outage(Exception):
 
 
 class Guarded:
-    """What counts is the way to the first piece: it has a limit, where an answer may take minutes."""
+    """What counts is the way to the first piece: it has a limit; an answer may take minutes."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -41,8 +41,7 @@ class Guarded:
         try:
             with self.breaker.guarding(_Outage):
                 first = await anext(pieces)
-                if isinstance(first, Error) and first.outage:
-                    raise _Outage(first)
+                _raise_outage(first)
                 return first
         except _Outage as outage:
             return outage.error
@@ -52,3 +51,9 @@ class Guarded:
             return Error(
                 Trouble.UNAVAILABLE, text, error.message, temporary=True, retry_after_s=wait_s
             )
+
+
+def _raise_outage(piece: Piece) -> None:
+    """A breaker counts what is raised."""
+    if isinstance(piece, Error) and piece.outage:
+        raise _Outage(piece)

@@ -79,22 +79,11 @@ class OpenAIProvider:
                         yield Delta(text)
                     if completion.done or completion.failed:
                         break
-        except Malformed as error:
-            yield bad_answer(str(error))
+        except (Malformed, TimeoutError, httpx.HTTPError) as error:
+            yield _error_of(error, self._timeout_s)
             return
-        except TimeoutError:
-            yield timed_out(self._timeout_s)
-            return
-        except httpx.HTTPError as error:
-            # Its text may hold the address, whose userinfo may hold a password.
-            yield away(f"expected an answer from the provider, got {type(error).__name__}")
-            return
-        if completion.failed:
-            yield away("expected an answer from the provider, got an error within its stream")
-        elif completion.finish == "content_filter":
-            yield Error(Trouble.REFUSED, "the AI refused to answer", "content_filter")
-        elif completion.finish is None and not completion.done:
-            yield away("expected the whole answer, got the end of the stream within it")
+        if (unfinished := _unfinished(completion)) is not None:
+            yield unfinished
 
     async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[bytes | Error, None]:
         """Data of the stream's lines, or one Error. Only data moves the deadline: a server that
@@ -135,6 +124,26 @@ class OpenAIProvider:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
             )
         return self._client
+
+
+def _error_of(error: Malformed | TimeoutError | httpx.HTTPError, timeout_s: float) -> Error:
+    if isinstance(error, TimeoutError):
+        return timed_out(timeout_s)
+    if isinstance(error, Malformed):
+        return bad_answer(str(error))
+    # Its text may hold the address, whose userinfo may hold a password.
+    return away(f"expected an answer from the provider, got {type(error).__name__}")
+
+
+def _unfinished(completion: Completion) -> Error | None:
+    """Why a response that has ended is not whole; None where it is."""
+    if completion.failed:
+        return away("expected an answer from the provider, got an error within its stream")
+    if completion.finish == "content_filter":
+        return Error(Trouble.REFUSED, "the AI refused to answer", "content_filter")
+    if completion.finish is None and not completion.done:
+        return away("expected the whole answer, got the end of the stream within it")
+    return None
 
 
 def _messages(question: Question) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from pydantic_ai.exceptions import (
     ContentFilterError,
     ModelAPIError,
     ModelAuthenticationError,
-    ModelConnectionError,
     ModelHTTPError,
     ModelNotFoundError,
     ModelTimeoutError,
@@ -51,6 +50,8 @@ from chat.ai.providers.protocol import (
 )
 from chat.ai.providers.statuses import away, bad_answer, error_of_status, timed_out
 
+# Told without a status where the error came by other ways than HTTP.
+_STATUSES: dict[type[Exception], int] = {ModelAuthenticationError: 401, ModelNotFoundError: 404}
 REQUESTS = 5  # to the model within one answer, tools included
 
 
@@ -119,23 +120,16 @@ class PydanticProvider:
 def error_of(error: AgentRunError | UserError, timeout_s: float) -> Error:
     """Only its kind is told: its text may hold what the provider said of the key."""
     name = type(error).__name__
-    match error:
-        case ModelHTTPError(status_code=status, headers=headers):
-            return error_of_status(status, (headers or {}).get("retry-after"))
-        case ModelAuthenticationError():
-            return error_of_status(401)
-        case ModelNotFoundError():
-            return error_of_status(404)
-        case ModelTimeoutError():
-            return timed_out(timeout_s)
-        case ModelConnectionError():
-            return away(f"expected an answer from the provider, got {name}")
-        case ContentFilterError():
-            return Error(Trouble.REFUSED, "the AI refused to answer", name)
-        case ModelAPIError():
-            return away(f"expected an answer from the provider, got {name}")
-        case _:
-            return bad_answer(f"expected an answer, got {name}")
+    if isinstance(error, ModelHTTPError):
+        return error_of_status(error.status_code, (error.headers or {}).get("retry-after"))
+    if (status := _STATUSES.get(type(error))) is not None:
+        return error_of_status(status)
+    if isinstance(error, ModelTimeoutError):
+        return timed_out(timeout_s)
+    if isinstance(error, ContentFilterError):
+        return Error(Trouble.REFUSED, "the AI refused to answer", name)
+    told = away if isinstance(error, ModelAPIError) else bad_answer
+    return told(f"expected an answer from the provider, got {name}")
 
 
 def _said(turn: Turn) -> ModelMessage:

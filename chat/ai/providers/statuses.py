@@ -1,4 +1,4 @@
-"""What an HTTP status of a provider means for a run. Bodies are not shown: they may repeat the key."""
+"""What an HTTP status of a provider means for a run. Its body is not shown: it may hold the key."""
 
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
