@@ -21,7 +21,7 @@ class Opening:
     """What one database snapshot says.
 
     recovered: None without a position; reason: why a position was not recovered; runs: what is
-    under way, for whoever does not follow on.
+    under way, beside a snapshot.
     """
 
     state: StreamState
@@ -49,7 +49,7 @@ def read_opening(
         recovered = None if since is None else reason is None
         wanted = want_snapshot if recovered is None else not recovered
         content = cut(registry.snapshot_of(user, name)) if wanted else None
-        runs = None if recovered else registry.runs_of(user, name)
+        runs = registry.runs_of(user, name) if wanted else None
         return Opening(state, recovered, reason, content, runs)
 
 
