@@ -81,11 +81,11 @@ def expire_leases() -> None:
 
 def test_job_runs_with_its_arguments(seen: list[str]) -> None:
     """It was not there before, and its result can be asked for by the Tasks API."""
-    result = declared.say.enqueue(what="hello")
-    assert result.status is TaskResultStatus.READY
+    enqueued = declared.say.enqueue(what="hello")
+    assert enqueued.status is TaskResultStatus.READY
     worked()
     assert seen == ["hello"]
-    result.refresh()
+    result = declared.say.get_result(enqueued.id)
     assert result.status is TaskResultStatus.SUCCESSFUL
     assert result.attempts == 1
     assert result.finished_at is not None
@@ -253,7 +253,7 @@ def test_leases_are_renewed_while_the_loop_lives(seen: list[str], settings: Any)
 
     async def outlive(_: Worker) -> None:
         await until(lambda: seen == ["wait"], "the job to run")
-        for _ in range(15):
+        for _look in range(15):
             await asyncio.sleep(0.2)
             await in_database(bring_due)
         await in_database(cancel_job, int(result.id))

@@ -16,7 +16,8 @@ from chat.actions import projects
 from chat.models import AiRun, Membership, Message, Project, User
 from chat.queries.runs import is_carried_out
 from realtime.fleet import operations
-from realtime.models import ApiKey, Event, Stream
+from realtime.jobs.chores import clean_up_jobs
+from realtime.models import ApiKey, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
 
@@ -214,3 +215,16 @@ def incidents() -> list[dict[str, Any]]:
 def lease_is_over(run: int) -> bool:
     """Whether nobody holds the run's job any more."""
     return not is_carried_out(AiRun.objects.get(pk=run))
+
+
+def job() -> int:
+    """A job that any worker knows, enqueued; its id."""
+    return int(clean_up_jobs.enqueue().id)
+
+
+def job_state(job: int) -> dict[str, Any]:
+    """Where it stands, on which worker, and how long it waited for its start; -1 before that."""
+    row = Job.objects.get(pk=job)
+    waited = row.started_at - row.enqueued_at if row.started_at is not None else None
+    waited_s = waited.total_seconds() if waited is not None else -1
+    return {"state": row.state, "worker": row.worker, "waited_s": waited_s}
