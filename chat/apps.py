@@ -9,11 +9,12 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import commands, receivers  # noqa: F401 - registers and connects them
-        from chat.queries import access, snapshot
+        from chat.queries import access, runs, snapshot
         from realtime import registry
         from realtime.protocol.streams import StreamKind
 
         registry.register_reader_check(StreamKind.PROJECT, access.may_read_project)
         registry.register_readers(StreamKind.PROJECT, access.project_readers)
         registry.register_snapshot(StreamKind.PROJECT, snapshot.project_snapshot)
+        registry.register_runs(StreamKind.PROJECT, runs.open_runs)
         registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)

@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from chat import reads, typists
-from chat.actions import messages
+from chat import asking, reads, typists
+from chat.actions import messages, runs
+from chat.queries.runs import as_it_stands, readable_run
 from realtime.database import in_database
 from realtime.protocol.errors import BadRequest
 from realtime.protocol.payloads.shape import Body, ClientRef, Id, Seq
@@ -19,6 +20,7 @@ class SendMessage(Command):
     client_ref: ClientRef
     reply_to: Id | None = None
     session: Id | None = None
+    ask_ai: bool = Field(default=False, strict=True)
 
 
 class EditMessage(Command):
@@ -35,6 +37,10 @@ class DeleteMessage(Command):
 class MarkRead(Command):
     stream: str
     seq: Seq
+
+
+class Run(Command):
+    run: Id
 
 
 class Typing(Command):
@@ -60,6 +66,7 @@ async def send_message(caller: Caller, command: SendMessage) -> dict[str, Any]:
         client_ref=command.client_ref,
         reply_to=command.reply_to,
         session=command.session,
+        ask_ai=command.ask_ai,
     )
     typists.stop(project_id, author)
     return sent.as_wire()
@@ -92,6 +99,20 @@ async def mark_read(caller: Caller, command: MarkRead) -> dict[str, Any]:
     return {}
 
 
+async def run(caller: Caller, command: Run) -> dict[str, Any]:
+    """The run as it stands. Raises NotFound, RateLimited."""
+    asking.admit(caller.user.pk, command.run)
+    return await in_database(_run_as_it_stands, caller.user, command.run)
+
+
+def _run_as_it_stands(user: Any, run_id: int) -> dict[str, Any]:
+    return as_it_stands(readable_run(user, run_id))
+
+
+async def cancel_run(caller: Caller, command: Run) -> dict[str, Any]:
+    return {"state": await in_database(runs.cancel_run, caller.user, command.run)}
+
+
 async def typing(caller: Caller, command: Typing) -> dict[str, Any]:
     project_id = _project_id(command.stream)
     after = caller.cursor(command.stream)
@@ -106,4 +127,6 @@ register_command("send_message", SendMessage, send_message)
 register_command("edit_message", EditMessage, edit_message)
 register_command("delete_message", DeleteMessage, delete_message)
 register_command("mark_read", MarkRead, mark_read)
+register_command("run", Run, run)
+register_command("cancel_run", Run, cancel_run)
 register_command("typing", Typing, typing)

@@ -1,9 +1,10 @@
 """One builder per event. The API, the snapshots and the events all show rows through these."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from chat.models import ChatSession, Membership, Memory, Message, Project
+from chat.models import AiRun, ChatSession, Membership, Memory, Message, Project
 from realtime.log.entries import EVERYONE, EventDraft
 from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
@@ -80,8 +81,68 @@ def message_read(reads: dict[int, int]) -> EventDraft:
 
 
 def session_saved(row: ChatSession) -> EventDraft:
-    data = {"session": row.pk, "title": row.title, "closed": row.closed_at is not None}
+    data = {
+        "session": row.pk,
+        "title": row.title,
+        "closed": row.closed_at is not None,
+        "status": row.status,
+    }
     return EventDraft("chat_status_update", data)
+
+
+def run(row: AiRun) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "project": row.project_id,
+        "question": row.question_id,
+        "message": row.message_id,
+        "state": row.state,
+        "generation": row.generation,
+    }
+
+
+def run_started(row: AiRun) -> EventDraft:
+    data = {"run": row.pk, "message": row.message_id, "generation": row.generation}
+    return EventDraft("ai_processing_start", data)
+
+
+def response_generated(row: AiRun) -> EventDraft:
+    data = {"run": row.pk, "message": message(row.message), "sources": row.sources}
+    return EventDraft("ai_response_generated", data, subject=row.message.subject)
+
+
+def run_ended(row: AiRun) -> EventDraft:
+    return EventDraft("ai_processing_end", {"run": row.pk, "state": row.state})
+
+
+def run_failed(row: AiRun, code: str, text: str, retry_after_s: float | None = None) -> EventDraft:
+    """With `retry_after_s` another attempt follows."""
+    data = {
+        "run": row.pk,
+        "generation": row.generation,
+        "code": code,
+        "message": text,
+        "will_retry": retry_after_s is not None,
+        "retry_after_ms": None if retry_after_s is None else round(retry_after_s * 1000),
+    }
+    return EventDraft("ai_processing_error", data)
+
+
+def message_processed(row: AiRun) -> EventDraft:
+    """Of a completed run: how long its question waited for what."""
+
+    def since_queued_ms(moment: datetime | None) -> int | None:
+        if moment is None:
+            return None
+        return max(0, round((moment - row.queued_at).total_seconds() * 1000))
+
+    timings = {
+        "queue": since_queued_ms(row.started_at),
+        "first_token": since_queued_ms(row.first_piece_at),
+        "total": since_queued_ms(row.ended_at),
+    }
+    data = {"message": row.question_id, "run": row.pk, "timings_ms": timings}
+    return EventDraft("message_processed", data)
 
 
 def memory_saved(row: Memory, *, created: bool) -> EventDraft:

@@ -12,7 +12,17 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from chat import events
-from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, Project, User
+from chat.actions.runs import withdraw_run
+from chat.models import (
+    ChatSession,
+    Membership,
+    Memory,
+    MemoryDependency,
+    Message,
+    MessageKind,
+    Project,
+    User,
+)
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
 from realtime.log.writing import publish
@@ -33,6 +43,13 @@ def message_saved(
     if not raw:
         row = instance.as_stored(update_fields)
         publish(project_stream(row.project_id), events.message_saved(row, created=created))
+
+
+@receiver(post_save, sender=Message)
+def answer_withdrawn(instance: Message, **_: Any) -> None:
+    """The run behind a deleted answer keeps no text either, and ends if it is under way."""
+    if instance.kind == MessageKind.AI and instance.deleted_at is not None:
+        withdraw_run(instance)
 
 
 @receiver(post_delete, sender=Message)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 _USERINFO = re.compile(r"[^'\"/,@]*@")  # of an address: user and password
+_HEADER_SAFE = re.compile(r"[!-~]{1,500}")
+_SECRETS = {"secret_key", "ai_api_key"}
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
@@ -86,6 +88,25 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
+    ai_model: str = _setting(
+        "extractive",
+        "extractive, or PROVIDER:MODEL such as openai:gpt-4.1-mini",
+        pattern=r"^(extractive|[a-z][a-z0-9-]*:[!-~]{1,200})$",
+    )
+    ai_base_url: str | None = _setting(
+        None, "an address such as http://127.0.0.1:11434/v1", pattern=r"^https?://[!-~]{1,500}$"
+    )
+    ai_api_key: SecretStr | None = _setting(None, "1 to 500 printable characters without spaces")
+    ai_timeout_s: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
+    ai_max_concurrent: int = _setting(100, "a number from 1 to 10000", ge=1, le=10_000)
+
+    @field_validator("ai_api_key")
+    @classmethod
+    def _header_safe(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _HEADER_SAFE.fullmatch(value.get_secret_value()):
+            raise ValueError("a key")
+        return value
+
     @field_validator("allowed_hosts", "trusted_proxies", "websocket_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -146,7 +167,7 @@ def _explain(error: ValidationError) -> str:
         expected = Environment.model_fields[name].description
         # A secret is never printed, not even a wrong one.
         shown = _USERINFO.sub("***@", repr(found["input"]))
-        got = f"{len(str(found['input']))} characters" if name == "secret_key" else shown
+        got = f"{len(str(found['input']))} characters" if name in _SECRETS else shown
         lines.append(f"{name.upper()}: expected {expected}, got {got}")
     return "\n".join(lines)
 

@@ -236,5 +236,9 @@ LOGGING = {
         # A traceback a second while Redis is away; the node's own watch says it in one line.
         "channels_redis.pubsub": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},  # likewise, for the database
+        # A line for each request; what matters of it is in the line of the run.
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
     },
 }

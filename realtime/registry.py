@@ -12,6 +12,7 @@ from realtime.protocol.streams import StreamKind, StreamName
 
 ReaderCheck = Callable[[Any, StreamName], bool]
 SnapshotProvider = Callable[[Any, StreamName], dict[str, Any]]
+RunsProvider = Callable[[Any, StreamName], list[dict[str, Any]]]
 
 
 class Everyone:
@@ -22,6 +23,7 @@ ReadersProvider = Callable[[Sequence[StreamName]], Mapping[StreamName, Collectio
 
 _reader_checks: dict[StreamKind, ReaderCheck] = {}
 _snapshots: dict[StreamKind, SnapshotProvider] = {}
+_runs: dict[StreamKind, RunsProvider] = {}
 _readers: dict[StreamKind, ReadersProvider] = {}
 
 
@@ -42,6 +44,11 @@ def register_readers(kind: StreamKind, provider: ReadersProvider) -> None:
 def register_snapshot(kind: StreamKind, provider: SnapshotProvider) -> None:
     """`provider(user, stream)` gives the state as JSON values, inside the head's snapshot."""
     _snapshots[kind] = provider
+
+
+def register_runs(kind: StreamKind, provider: RunsProvider) -> None:
+    """`provider(user, stream)` gives `runs` of a subscribe reply, inside the head's snapshot."""
+    _runs[kind] = provider
 
 
 def _reads_own_stream(user: Any, stream: StreamName) -> bool:
@@ -76,6 +83,12 @@ def snapshot_of(user: Any, stream: StreamName) -> dict[str, Any]:
     """The stream's present state for this reader; {} where nothing is registered."""
     provider = _snapshots.get(stream.kind)
     return provider(user, stream) if provider is not None else {}
+
+
+def runs_of(user: Any, stream: StreamName) -> list[dict[str, Any]] | None:
+    """What is under way in the stream; None where its kind has no such thing."""
+    provider = _runs.get(stream.kind)
+    return provider(user, stream) if provider is not None else None
 
 
 def readers_of(streams: Sequence[StreamName]) -> dict[StreamName, Collection[int] | Everyone]:

@@ -1,13 +1,14 @@
 """Sending, editing and deleting messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from chat import events
-from chat.models import Message, Role, User
+from chat.actions.runs import queue_run, require_question
+from chat.models import AiRun, Message, Role, User
 from chat.queries.access import require_writer, writing_membership
 from chat.queries.sending import standing_of
 from realtime.log.client_refs import Write, earlier_write, remember_write
@@ -28,9 +29,11 @@ class Sent:
     message: Message
     seq: int | None
     created: bool
+    run: AiRun | None = None  # where the message asked the AI
 
     def as_wire(self) -> dict[str, Any]:
-        return {"message": events.message(self.message), "seq": self.seq}
+        wire = {"message": events.message(self.message), "seq": self.seq}
+        return wire if self.run is None else {**wire, "run": events.run(self.run)}
 
 
 def _write(user: User, client_ref: str | None, *content: Any) -> Write | None:
@@ -43,7 +46,7 @@ def _again(earlier: ClientRef | None) -> Sent | None:
     message = Message.objects.select_related("author").filter(pk=earlier.target).first()
     if message is None:
         raise NotFound("client_ref: expected the message that it made, got one that is gone")
-    return Sent(message, earlier.seq, created=False)
+    return Sent(message, earlier.seq, created=False, run=message.asked_runs.first())
 
 
 def _by_reference(write: Write, message_id: int, project_id: int, body: str) -> Sent:
@@ -84,14 +87,18 @@ def send_message(
     client_ref: str | None = None,
     reply_to: int | None = None,
     session: int | None = None,
+    ask_ai: bool = False,
 ) -> Sent:
     """Store a message; the same `client_ref` again gives the first one as it is now.
 
-    Raises NotFound, Forbidden, BadRequest, TooLarge, Conflict, Unavailable.
+    With `ask_ai`, or where it begins with `@ai`, the AI's answer is queued in the same transaction.
+    Raises NotFound, Forbidden, BadRequest, TooLarge, Conflict, LimitReached, Unavailable.
     """
     validated(SentBody, {"body": body})
+    asks = require_question(body, ask_ai=ask_ai)
     lock_streams(project_stream(project_id))
-    write = _write(author, client_ref, "send_message", project_id, body, reply_to)
+    content = ("send_message", project_id, body, reply_to)
+    write = _write(author, client_ref, *content, *(("ask_ai",) if ask_ai else ()))
     # Before the reading: only under the claim can nobody else be making this very message.
     earlier = earlier_write(write)
     standing = standing_of(
@@ -115,7 +122,8 @@ def send_message(
         reply_to_id=reply_to,
     )
     message.save()
-    return _done(write, message, created=True)
+    sent = _done(write, message, created=True)
+    return replace(sent, run=queue_run(message, author)) if asks else sent
 
 
 def _own_message(actor: User, message_id: int) -> Message:

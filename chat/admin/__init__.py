@@ -12,8 +12,10 @@ from chat.admin.conversation import (
 from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
 from chat.admin.people import PersonAdmin
 from chat.admin.projects import MembershipAdmin, ProjectAdmin
+from chat.admin.runs import AiRunAdmin
 
 __all__ = [
+    "AiRunAdmin",
     "ChatSessionAdmin",
     "MembershipAdmin",
     "MemoryAdmin",

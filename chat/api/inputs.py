@@ -73,6 +73,16 @@ class MessageInput(Input):
     client_ref: ClientRef | None = None
     reply_to: RowId | None = None
     session: RowId | None = None
+    ask_ai: Annotated[bool, Field(strict=True)] = False
+
+
+class QuestionInput(Input):
+    """A message that asks the AI; fields as of any message."""
+
+    body: Body
+    client_ref: ClientRef | None = None
+    reply_to: RowId | None = None
+    session: RowId | None = None
 
 
 class MessagePatch(Input):

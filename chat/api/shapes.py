@@ -3,6 +3,8 @@
 from pydantic import BaseModel
 
 from realtime.api.pages import Page
+from realtime.protocol.payloads.ai import Run
+from realtime.protocol.payloads.ai import RunState as RunStateName
 from realtime.protocol.payloads.chat import ChatStatus, Message
 from realtime.protocol.payloads.memory import Memory
 from realtime.protocol.payloads.project import Member, Project
@@ -45,3 +47,17 @@ class MessageWritten(BaseModel):
 
     message: Message
     seq: int | None
+    run: Run | None = None
+
+
+class Asked(BaseModel):
+    """The question as stored, and the run that answers it."""
+
+    message: Message
+    run: Run
+
+
+class RunState(BaseModel):
+    """The state that the run was found in; one under way ends as soon as its worker has heard."""
+
+    state: RunStateName

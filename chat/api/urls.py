@@ -8,6 +8,7 @@ from chat.api.memories import MemoriesView, MemoryView
 from chat.api.messages import MessagesView, MessageView
 from chat.api.projects import ChatSessionsView, ProjectsView, ProjectView
 from chat.api.receipts import ReceiptsView
+from chat.api.runs import AskView, RunAgainView, RunCancelView, RunView
 
 _PROJECT = "projects/<row:project_id>/"
 
@@ -24,6 +25,10 @@ api_urlpatterns = [
         ReceiptsView.as_view(),
         name="api-receipts",
     ),
+    path(f"{_PROJECT}ask/", AskView.as_view(), name="api-ask"),
+    path(f"{_PROJECT}runs/<row:run_id>/", RunView.as_view(), name="api-run"),
+    path(f"{_PROJECT}runs/<row:run_id>/again/", RunAgainView.as_view(), name="api-run-again"),
+    path(f"{_PROJECT}runs/<row:run_id>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
     path(f"{_PROJECT}memories/", MemoriesView.as_view(), name="api-memories"),
     path(f"{_PROJECT}memories/<row:memory_id>/", MemoryView.as_view(), name="api-memory"),
 ]

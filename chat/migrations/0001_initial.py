@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('title', models.CharField(max_length=200)),
+                ('status', models.CharField(choices=[('idle', 'Idle'), ('queued', 'Queued'), ('thinking', 'Thinking'), ('writing', 'Writing')], default='idle', editable=False, max_length=10)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='chat.project')),
@@ -158,6 +159,35 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['project', 'id'], name='message_project_id')],
                 'constraints': [models.UniqueConstraint(fields=('author', 'client_ref'), name='message_client_ref'), models.CheckConstraint(condition=models.Q(('deleted_at', None), ('body', ''), _connector='OR'), name='message_deleted_has_no_text')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AiRun',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('cancelled', 'Cancelled'), ('failed', 'Failed'), ('interrupted', 'Interrupted')], default='queued', max_length=12)),
+                ('generation', models.PositiveIntegerField(default=0)),
+                ('text', models.TextField(blank=True, default='')),
+                ('sources', models.JSONField(blank=True, default=list)),
+                ('job', models.BigIntegerField(blank=True, null=True)),
+                ('cancel_requested', models.BooleanField(default=False)),
+                ('model', models.CharField(blank=True, default='', max_length=250)),
+                ('error', models.CharField(blank=True, default='', max_length=20)),
+                ('input_tokens', models.PositiveIntegerField(blank=True, null=True)),
+                ('output_tokens', models.PositiveIntegerField(blank=True, null=True)),
+                ('queued_at', models.DateTimeField()),
+                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ('first_piece_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to=settings.AUTH_USER_MODEL)),
+                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='run', to='chat.message')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='chat.project')),
+                ('question', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='asked_runs', to='chat.message')),
+                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='chat.chatsession')),
+            ],
+            options={
+                'verbose_name': 'AI run',
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['project', 'session'], name='run_open')],
             },
         ),
         migrations.AddIndex(

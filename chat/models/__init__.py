@@ -1,19 +1,32 @@
-"""Rows of projects, their people, their messages and their memories."""
+"""Rows of projects, their people, messages, memories and runs of the AI."""
 
 from chat.models.memory import Memory, MemoryDependency
-from chat.models.message import ChatSession, Message, ReadCursor, ReadNotice
+from chat.models.message import (
+    ChatSession,
+    Message,
+    MessageKind,
+    ReadCursor,
+    ReadNotice,
+    SessionStatus,
+)
 from chat.models.project import Membership, Project, Role
+from chat.models.run import OPEN, AiRun, RunState
 from chat.models.user import User
 
 __all__ = [
+    "OPEN",
+    "AiRun",
     "ChatSession",
     "Membership",
     "Memory",
     "MemoryDependency",
     "Message",
+    "MessageKind",
     "Project",
     "ReadCursor",
     "ReadNotice",
     "Role",
+    "RunState",
+    "SessionStatus",
     "User",
 ]

@@ -10,6 +10,15 @@ from realtime.log.logged import LoggedModel, LoggedQuerySet
 from realtime.protocol.streams import project_stream
 
 
+class SessionStatus(models.TextChoices):
+    """What the AI does in a conversation: the liveliest of its runs."""
+
+    IDLE = "idle"
+    QUEUED = "queued"
+    THINKING = "thinking"
+    WRITING = "writing"
+
+
 class ChatSession(LoggedModel):
     """A conversation within a project; each project has one from the start."""
 
@@ -17,6 +26,9 @@ class ChatSession(LoggedModel):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sessions")
     title = models.CharField(max_length=200)
+    status = models.CharField(
+        max_length=10, choices=SessionStatus, default=SessionStatus.IDLE, editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 

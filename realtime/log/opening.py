@@ -20,13 +20,15 @@ UNREADABLE = "expected a stream that you may read, got none by that name"
 class Opening:
     """What one database snapshot says.
 
-    recovered: None without a position; reason: why a position was not recovered.
+    recovered: None without a position; reason: why a position was not recovered; runs: what is
+    under way, beside a snapshot.
     """
 
     state: StreamState
     recovered: bool | None
     reason: Literal["epoch", "trimmed"] | None
     snapshot: dict[str, Any] | None
+    runs: list[dict[str, Any]] | None = None
 
 
 def read_opening(
@@ -47,7 +49,8 @@ def read_opening(
         recovered = None if since is None else reason is None
         wanted = want_snapshot if recovered is None else not recovered
         content = cut(registry.snapshot_of(user, name)) if wanted else None
-        return Opening(state, recovered, reason, content)
+        runs = registry.runs_of(user, name) if wanted else None
+        return Opening(state, recovered, reason, content, runs)
 
 
 def not_recovered(state: StreamState, since: Position | None) -> Literal["epoch", "trimmed"] | None:

@@ -166,6 +166,8 @@ def _reply(opening: Opening, cursor: int) -> dict[str, Any]:
         data["reason"] = opening.reason
     if opening.snapshot is not None:
         data["snapshot"] = opening.snapshot
+    if opening.runs is not None:
+        data["runs"] = opening.runs
     return data
 
 

@@ -31,7 +31,7 @@ def fill(operator: User, number: int) -> None:
     person = User.objects.create_user(f"person-{number}", password="x")
     row = create_project(person, name=f"project {number}")
     set_member(person, row.pk, user_id=operator.pk, role="member")
-    send_message(person, row.pk, body="hello", client_ref=f"ref-{number}")
+    send_message(person, row.pk, body="hello", client_ref=f"ref-{number}", ask_ai=True)
     first = store_memory(person, row.pk, title="first")
     store_memory(person, row.pk, title="second", depends_on=[first.pk])
     ReadCursor.objects.create(project=row, user=person, seq=1)

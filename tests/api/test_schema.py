@@ -11,6 +11,9 @@ from django.urls import get_resolver
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
+# The address says it all.
+WITHOUT_BODY = ("/again/", "/cancel/")
+
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -54,7 +57,7 @@ def test_every_operation_is_typed_with_its_problems(schema: Any) -> None:
                     assert shape == {"$ref": "#/components/schemas/Problem"}, where
                 elif status != "204":
                     assert content["application/json"]["schema"]["$ref"], where
-            if method in {"post", "patch", "put"}:
+            if method in {"post", "patch", "put"} and not path.endswith(WITHOUT_BODY):
                 body = operation["requestBody"]["content"]["application/json"]
                 assert body["schema"]["$ref"], where
             for parameter in operation.get("parameters", ()):

@@ -29,7 +29,7 @@ def statements(write: Callable[[], object]) -> list[str]:
 
 
 def drafts(count: int) -> list[EventDraft]:
-    data = {"session": 1, "title": TITLE, "closed": False}
+    data = {"session": 1, "title": TITLE, "closed": False, "status": "idle"}
     return [EventDraft("chat_status_update", data, subject=f"message.{n}") for n in range(count)]
 
 

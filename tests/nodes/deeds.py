@@ -1,6 +1,7 @@
 """What `Backstage` can do, in its own process. Arguments and results are JSON values."""
 
 import itertools
+import json
 import secrets
 import uuid
 from datetime import timedelta
@@ -12,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.actions import projects
-from chat.models import Membership, Message, Project, User
+from chat.models import AiRun, Membership, Message, Project, User
+from chat.queries.runs import is_carried_out
 from realtime.fleet import operations
 from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, Event, Job, Stream
@@ -202,6 +204,17 @@ def crowd(people: int, rooms: int) -> dict[str, Any]:
         for number, user in enumerate(made)
     )
     return {"rooms": keys, "people": [user.pk for user in made], "keys": texts, "owner": owner.pk}
+
+
+def incidents() -> list[dict[str, Any]]:
+    """Events of `status`, decoded, in order."""
+    rows = Event.objects.filter(stream__name="status").order_by("seq")
+    return [json.loads(bytes(row.frame)) for row in rows]
+
+
+def lease_is_over(run: int) -> bool:
+    """Whether nobody holds the run's job any more."""
+    return not is_carried_out(AiRun.objects.get(pk=run))
 
 
 def job() -> int:

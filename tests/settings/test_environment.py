@@ -109,6 +109,14 @@ WRONG = [
     ("REALTIME_STATUS_UPDATES", "sometimes"),
     ("REALTIME_MEMORY_UPDATES", "sometimes"),
     ("REALTIME_CHAT_BROADCASTING", "sometimes"),
+    ("AI_MODEL", "gpt"),
+    ("AI_MODEL", "openai:"),
+    ("AI_BASE_URL", "localhost:11434"),
+    ("AI_API_KEY", "two words"),
+    ("AI_TIMEOUT_S", "0"),
+    ("AI_TIMEOUT_S", "601"),
+    ("AI_MAX_CONCURRENT", "0"),
+    ("AI_MAX_CONCURRENT", "1.5"),
 ]
 # Any text is a host name or an address until it is used.
 FREE = {"ALLOWED_HOSTS", "HOST"}

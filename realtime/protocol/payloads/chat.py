@@ -32,9 +32,20 @@ class MessageDeleted(Shape):
     deleted_at: Moment
 
 
+class Timings(Shape):
+    """Milliseconds since the run was queued: its start, the answer's first piece, its end."""
+
+    queue: int
+    first_token: int | None
+    total: int
+
+
 class MessageProcessed(Shape):
+    """`message` is the question; the answer has just been stored."""
+
     message: Id
     run: Id | None = None
+    timings_ms: Timings | None = None
 
 
 class MessageRead(Shape):
@@ -44,9 +55,12 @@ class MessageRead(Shape):
 
 
 class ChatStatus(Shape):
+    """A conversation, and what the AI does in it."""
+
     session: Id
     title: str
     closed: bool
+    status: Literal["idle", "queued", "thinking", "writing"]
 
 
 class Typing(Shape):

@@ -1,0 +1,1 @@
+"""Who answers: providers give async generators of pieces; no type of an SDK leaves its module."""
