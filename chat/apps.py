@@ -10,6 +10,7 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from chat import commands, receivers  # noqa: F401 - registers and connects them
         from chat.queries import access, snapshot
+        from chat.search.companion import embedder
         from realtime import registry
         from realtime.protocol.streams import StreamKind
 
@@ -17,3 +18,4 @@ class ChatConfig(AppConfig):
         registry.register_readers(StreamKind.PROJECT, access.project_readers)
         registry.register_snapshot(StreamKind.PROJECT, snapshot.project_snapshot)
         registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)
+        registry.register_companion("embedder", embedder)

@@ -13,6 +13,7 @@ from django.dispatch import receiver
 
 from chat import events
 from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, Project, User
+from chat.search.jobs import embed_when_changed
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
 from realtime.log.writing import publish
@@ -55,6 +56,7 @@ def memory_saved(
     if not raw:
         row = instance.as_stored(update_fields)
         publish(project_stream(row.project_id), events.memory_saved(row, created=created))
+    embed_when_changed(instance)
 
 
 @receiver(post_delete, sender=Memory)

@@ -45,3 +45,11 @@ class MessageWritten(BaseModel):
 
     message: Message
     seq: int | None
+
+
+class SimilarMemory(BaseModel):
+    """`score` is from 0 to 1, `why` a short text for people."""
+
+    memory: Memory
+    score: float
+    why: str

@@ -8,6 +8,7 @@ from chat.api.memories import MemoriesView, MemoryView
 from chat.api.messages import MessagesView, MessageView
 from chat.api.projects import ChatSessionsView, ProjectsView, ProjectView
 from chat.api.receipts import ReceiptsView
+from chat.api.similar import SimilarMemoriesView
 
 _PROJECT = "projects/<row:project_id>/"
 
@@ -25,5 +26,8 @@ api_urlpatterns = [
         name="api-receipts",
     ),
     path(f"{_PROJECT}memories/", MemoriesView.as_view(), name="api-memories"),
+    path(
+        f"{_PROJECT}memories/similar/", SimilarMemoriesView.as_view(), name="api-similar-memories"
+    ),
     path(f"{_PROJECT}memories/<row:memory_id>/", MemoryView.as_view(), name="api-memory"),
 ]

@@ -3,6 +3,7 @@
 from chat.models.memory import Memory, MemoryDependency
 from chat.models.message import ChatSession, Message, ReadCursor, ReadNotice
 from chat.models.project import Membership, Project, Role
+from chat.models.search import MemoryVector
 from chat.models.user import User
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Membership",
     "Memory",
     "MemoryDependency",
+    "MemoryVector",
     "Message",
     "Project",
     "ReadCursor",

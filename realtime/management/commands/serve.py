@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
+from realtime.registry import companions
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
 from realtime.server.prepared import PreparedProtocol
 from realtime.server.server import Plan
@@ -82,6 +83,8 @@ class Command(BaseCommand):
                     valkey.ensure()
             except (ListenError, EmbeddedValkeyError) as error:
                 raise CommandError(str(error)) from error
+            for companion in companions():
+                stack.enter_context(companion)
             address = address_of(listener)
             noun = "worker" if workers == 1 else "workers"
             plan = Plan(
