@@ -18,7 +18,7 @@ class MemoryVector(models.Model):
     model = models.CharField(max_length=60)
     version = models.CharField(max_length=40)
     text_hash = models.CharField(max_length=64)
-    # 384 float32; ids of word pieces, uint16; their vectors, 192 bytes each. The long one is last:
+    # 384 float32; ids of word pieces, uint16; their vectors, 96 bytes each. The long one is last:
     # SQLite reads a row from its front, and the index needs only the others.
     vector = models.BinaryField()
     pieces = models.BinaryField()

@@ -15,7 +15,7 @@ STOP_WORDS = frozenset(
     in into is it its just me more most my no nor not of off on once one only or other our out over
     own same she should so some such than that the their them then there these they this those to
     too up us very was we were what when where which while who whom why will with would you your
-    """.split()
+    """.split()  # noqa: SIM905 - a list of a hundred quoted words is no better to read
 )
 
 

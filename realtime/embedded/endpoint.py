@@ -24,7 +24,7 @@ class EmbeddedValkeyError(Exception):
 
 
 def socket_path(data_dir: Path, name: str = "valkey") -> Path:
-    """Where the server `name` of `data_dir` listens: in the folder, or nearby when that is too long.
+    """Where the server `name` of the folder listens: in it, or nearby when that is too long.
 
     Pure: makes nothing. Processes that share a data folder must share the system's temporary
     folder too (TMPDIR) when the path is long. Raises EmbeddedValkeyError when even the short path

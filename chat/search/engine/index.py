@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chat.search.engine.model import Encoded, Pieces
+from chat.search.engine.model import Encoded, Floats, Pieces
 from chat.search.engine.segment import Entry, Segment
 
 MAX_TAIL = 512  # entries of the segment that is made anew when something was written
@@ -23,12 +23,17 @@ class Candidate:
     row: int
     memory: int
     keywords: float
+    vector: Floats
 
 
 class VectorIndex:
-    """What is indexed is told by `add` and `remove`; the database is read by `library`."""
+    """What is indexed is told by `add` and `remove`; the database is read by `library`.
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    `caps`: by the id of a word piece, the most that it may weigh.
+    """
+
+    def __init__(self, caps: Floats, entries: Iterable[Entry] = ()) -> None:
+        self._caps = caps
         self._main = Segment(list(entries))
         self._recent: dict[int, Entry] = {}
         self._tail = Segment([])
@@ -65,16 +70,20 @@ class VectorIndex:
             self._tail = Segment(list(self._recent.values()))
 
     def weights(self, pieces: Pieces) -> dict[int, float]:
-        """How much each of the pieces says here: rare ones much, those of every memory nothing."""
+        """How much each of the pieces says here: rare ones much, those of every memory nothing.
+
+        None says more than its cap.
+        """
         every = np.unique(pieces)
         total = len(self._main.rows) + len(self._tail.rows)
         known = self._main.frequencies(every) + self._tail.frequencies(every)
         says = np.log(1 + (total - known + 0.5) / (known + 0.5))
-        return dict(zip(every.tolist(), says.tolist(), strict=True))
+        said = np.minimum(says, self._caps[every])
+        return dict(zip(every.tolist(), said.tolist(), strict=True))
 
     def candidates(self, question: Encoded, most: int) -> list[Candidate]:
         """The `most` memories that are nearest to the question by meaning and words together."""
-        weights = self.weights(question.pieces)
+        weights = {piece: says for piece, says in self.weights(question.pieces).items() if says}
         mean_length = (self._main.pieces_total + self._tail.pieces_total) / max(1, len(self))
         found: list[tuple[float, Candidate]] = []
         for segment in (self._main, self._tail):
@@ -91,6 +100,7 @@ class VectorIndex:
                         int(segment.rows[place]),
                         int(segment.memories[place]),
                         float(keywords[place]),
+                        segment.vector(int(place)),
                     ),
                 )
                 for place in near

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,15 @@ VERSION = f"{MODEL_SHA256[:12]}.{PIPELINE}"
 DIMENSIONS = 384
 MAX_PIECES = 256  # what the model was trained with; the rest of a long memory is not seen
 MAX_THREADS = 2
-_LEVELS = 7  # of a component's sign and size in 4 bits
+_STOP_WORD_CAP = 1.5  # of the weight of a function word, however few the memories are
 
 Floats = npt.NDArray[np.float32]
 Pieces = npt.NDArray[np.uint16]
+
+# The four components that a byte of `packed` holds.
+_FOUR: Floats = np.array(
+    [[(byte >> shift & 3) - 1.5 for shift in (6, 4, 2, 0)] for byte in range(256)], np.float32
+)
 
 
 class ModelInvalid(Exception):
@@ -33,8 +39,9 @@ class ModelInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One text. `vector` is (384,) of length 1. `pieces` are the ids of those word pieces that say
-    something, (n,), and `words` their vectors in context, (n, 384), of length 1 each."""
+    """One text. `vector` is (384,) of length 1. `pieces` are the ids of its word pieces, marks and
+    the two ends included, (n,), and `words` their vectors in context, (n, 384), of length 1 each.
+    """
 
     vector: Floats
     pieces: Pieces
@@ -65,7 +72,8 @@ class EmbeddingModel:
         if found != MODEL_SHA256:
             raise ModelInvalid(f"{file.name}: expected sha256 {MODEL_SHA256}, got {found}")
         self._pieces = WordPieces(vocabulary)
-        self._telling = np.array([_telling(piece) for piece in self._pieces.pieces])
+        # By the piece's id: the most that it may weigh.
+        self.caps: Floats = np.array([_cap(piece) for piece in self._pieces.pieces], np.float32)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = MAX_THREADS
         options.inter_op_num_threads = 1
@@ -90,42 +98,41 @@ class EmbeddingModel:
             },
         )
         every: Floats = states[0]
-        telling = self._telling[row[0]]
         return Encoded(
-            vector=unit(every.mean(axis=0)),
-            pieces=row[0][telling].astype(np.uint16),
-            words=unit(every[telling]),
+            vector=unit(every.mean(axis=0)), pieces=row[0].astype(np.uint16), words=unit(every)
         )
 
 
-def _telling(piece: str) -> bool:
-    """Whether a piece says something: no mark, no function word, no single letter of a-z."""
-    bare = piece.removeprefix("##")
-    if not bare.isalnum() or piece in STOP_WORDS:
-        return False
-    return len(bare) > 1 or not bare.isascii() or piece.startswith("##")
+def _cap(piece: str) -> float:
+    """Marks and the ends say nothing, function words little; the others as much as they are rare.
+
+    How rare the function words are is no news, and few memories say it badly.
+    """
+    if not piece.removeprefix("##").isalnum():
+        return 0.0
+    return _STOP_WORD_CAP if piece in STOP_WORDS else float("inf")
 
 
 def unit(vectors: Floats) -> Floats:
     """Each of the vectors (..., n) with length 1."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return cast("Floats", (vectors / np.maximum(lengths, 1e-12)).astype(np.float32))
 
 
 def packed(words: Floats) -> bytes:
-    """Vectors (n, 384) in 4 bits a component: 192 bytes a word piece.
+    """Vectors (n, 384) in 2 bits a component: 96 bytes a word piece.
 
-    What they find stays the same (docs/search.md); their lengths are lost, and were 1.
+    What is found with them is what is found with 4 bits (docs/search.md).
     """
-    scales = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-12)
-    levels = (np.rint(words / scales * _LEVELS) + 8).astype(np.uint8)
-    return (levels[:, 0::2] << 4 | levels[:, 1::2]).tobytes()
+    spread = np.maximum(words.std(axis=1, keepdims=True), 1e-12)
+    levels = (np.clip(np.floor(words / spread), -2, 1) + 2).astype(np.uint8)
+    four = levels.reshape(len(words), -1, 4)
+    joined: npt.NDArray[np.uint8] = (
+        four[..., 0] << 6 | four[..., 1] << 4 | four[..., 2] << 2 | four[..., 3]
+    )
+    return joined.tobytes()
 
 
 def unpacked(content: bytes) -> Floats:
     """What `packed` made, as vectors of length 1."""
-    pairs = np.frombuffer(content, np.uint8).reshape(-1, DIMENSIONS // 2)
-    levels = np.empty((len(pairs), DIMENSIONS), np.float32)
-    levels[:, 0::2] = pairs >> 4
-    levels[:, 1::2] = pairs & 15
-    return unit(levels - 8)
+    return unit(_FOUR[np.frombuffer(content, np.uint8)].reshape(-1, DIMENSIONS))

@@ -7,38 +7,60 @@ it is in the project. Keywords add what the model does not know: names, codes, e
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from chat.search.engine.model import Encoded, Floats, Pieces
+from chat.search.engine.model import Encoded, Floats, Pieces, unit, unpacked
 
-FORWARD, BACKWARD, KEYWORDS = 1.0, 0.3, 0.2
-# From raw scores to 0..1, where 0.5 is the threshold: docs/search.md says on which questions the
-# two numbers were fitted.
+FORWARD, BACKWARD, KEYWORDS = 1.0, 0.3, 0.1
+# From raw scores to 0..1: docs/search.md says on which questions the two numbers were fitted.
 MIDDLE = 0.33
-STEEPNESS = 18.0
-THRESHOLD = 0.5
+STEEPNESS = 19.0
+# A question is answered when its best memory is above the first; what is shown beside it, when it
+# is above the second: of several reports of one problem some are in words that are further off.
+ANSWERED = 0.5
+SHOWN = 0.25
+# The best so many memories speak for the question too, with this weight beside the raw score:
+# reports of one problem are nearer to each other than to a question in other words (Rocchio, 1971).
+SPEAKERS = 3
+SPEAKERS_WEIGHT = 0.3 / 1.4
+_LEAST = 1e-6  # of a sum of weights that something is divided by
+_SPEAKERS_SPREAD = 0.05 / 1.4  # raw score by which a speaker's voice falls to a third
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A candidate's pieces and their vectors, as the database has them."""
+    """A candidate's pieces (n,) and their vectors in 2 bits, as the database has them. n >= 1."""
 
     pieces: Pieces
-    words: Floats
+    words: bytes
+    keywords: float
 
 
-def raw_score(question: Encoded, text: Text, keywords: float, weights: dict[int, float]) -> float:
-    """From about 0 to 1. `weights` of the pieces of both, `keywords` as the index scored them."""
-    if not len(question.pieces) or not len(text.pieces):
-        return 0.0
-    nearness = question.words @ text.words.T
-    forward = _mean(nearness.max(axis=1), _of(question.pieces, weights))
-    backward = _mean(nearness.max(axis=0), _of(text.pieces, weights))
+def raw_scores(question: Encoded, texts: Sequence[Text], weights: dict[int, float]) -> Floats:
+    """From about 0 to 1 each, (n,). `weights` has the pieces of the question and of the texts."""
+    every = unpacked(b"".join(text.words for text in texts))
+    begins = np.cumsum([0, *(len(text.pieces) for text in texts[:-1])])
+    nearness = question.words @ every.T  # (pieces of the question, pieces of all texts)
+    asked = _of(question.pieces, weights)
+    told = _of(np.concatenate([text.pieces for text in texts]), weights)
+    forward = asked @ np.maximum.reduceat(nearness, begins, axis=1) / max(asked.sum(), _LEAST)
+    backward = np.add.reduceat(nearness.max(axis=0) * told, begins)
+    backward = backward / np.maximum(np.add.reduceat(told, begins), _LEAST)
+    keywords = np.array([text.keywords for text in texts], np.float32)
     total = FORWARD * forward + BACKWARD * backward + KEYWORDS * keywords
-    return total / (FORWARD + BACKWARD + KEYWORDS)
+    scores: Floats = (total / (FORWARD + BACKWARD + KEYWORDS)).astype(np.float32)
+    return scores
+
+
+def spoken_for(question: Floats, vectors: Floats, raw: Floats) -> Floats:
+    """The raw scores (n,) with what the best of the vectors (n, 384) say for the others."""
+    best = np.argsort(-raw, kind="stable")[:SPEAKERS]
+    voices = np.exp((raw[best] - raw[best[0]]) / _SPEAKERS_SPREAD)
+    widened = unit(question + unit(voices @ vectors[best]))
+    return (raw + SPEAKERS_WEIGHT * (vectors @ widened)).astype(np.float32)
 
 
 def calibrated(raw: float) -> float:
@@ -46,10 +68,5 @@ def calibrated(raw: float) -> float:
     return 1 / (1 + math.exp(-STEEPNESS * (raw - MIDDLE)))
 
 
-def _of(pieces: Pieces, weights: dict[int, float]) -> npt.NDArray[np.float64]:
-    return np.array([weights[int(piece)] for piece in pieces])
-
-
-def _mean(values: Floats, weights: npt.NDArray[np.float64]) -> float:
-    total = float(weights.sum())
-    return float(values @ weights) / total if total else 0.0
+def _of(pieces: Pieces, weights: dict[int, float]) -> Floats:
+    return np.array([weights[piece] for piece in pieces.tolist()], np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +75,14 @@ class Segment:
         counts = ends[places] - self._starts[places]
         return np.where(self._pieces[places] == pieces, counts, 0).astype(np.int64)
 
+    def vector(self, place: int) -> Floats:
+        """A copy: the segment may go."""
+        found: Floats = self._vectors[place].copy()
+        return found
+
     def similarities(self, vector: Floats) -> Floats:
         """Cosines, one an entry."""
-        return self._vectors @ vector
+        return cast("Floats", self._vectors @ vector)
 
     def keyword_scores(self, weights: dict[int, float], mean_length: float) -> Floats:
         """BM25 as a share, from 0 to 1, of the best score that the question could get."""

@@ -101,9 +101,7 @@ class EmbedderServer:
 
     async def _answered(self, question: Answer) -> Answer:
         try:
-            ask = self._asks.get(str(question.get("ask")))
-            if ask is None:
-                raise BadRequest(f"expected one of {sorted(self._asks)}, got another question")
+            ask = self._asks.get(str(question.get("ask")), self._unknown)
             return {"ok": True, **await ask(question)}
         except (RealtimeError, DatabaseError) as error:
             logger.warning("embedder could not answer reason=%r", str(error))
@@ -111,6 +109,9 @@ class EmbedderServer:
         except Exception:  # a fault of one question must not end the process for all
             logger.exception("embedder failed")
             return {"ok": False, "error": "expected an answer, got a fault (see the log)"}
+
+    async def _unknown(self, question: Answer) -> Answer:
+        raise BadRequest(f"expected one of {sorted(self._asks)}, got {question.get('ask')!r}")
 
     async def _ping(self, question: Answer) -> Answer:
         del question

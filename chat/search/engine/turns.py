@@ -1,4 +1,4 @@
-"""One thread that computes, and the line before it: questions first, then what is to be embedded."""
+"""One thread that computes, and the line before it: questions first, texts to embed after them."""
 
 import asyncio
 import itertools
