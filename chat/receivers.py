@@ -56,7 +56,7 @@ def memory_saved(
     if not raw:
         row = instance.as_stored(update_fields)
         publish(project_stream(row.project_id), events.memory_saved(row, created=created))
-    embed_when_changed(instance)
+        embed_when_changed(row)
 
 
 @receiver(post_delete, sender=Memory)

@@ -2,6 +2,7 @@
 
 from realtime.admin.api_keys import ApiKeyAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
+from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
 from realtime.admin.log import (
     ClientRefAdmin,
     EventAdmin,
@@ -17,5 +18,7 @@ __all__ = [
     "EventAdmin",
     "IncidentReportAdmin",
     "InstallationAdmin",
+    "JobAdmin",
+    "PeriodicJobAdmin",
     "StreamAdmin",
 ]

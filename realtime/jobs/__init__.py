@@ -9,9 +9,9 @@ Owns the queue's rows, the workers, and what a job may do to the database. `docs
 is promised.
 """
 
-from realtime.jobs.cancelling import cancel_job
 from realtime.jobs.context import GiveUp, JobContext, LeaseLost, RetryLater
 from realtime.jobs.declaring import JobTask, job
+from realtime.jobs.operations import cancel_job, retry_job
 from realtime.jobs.periodic import periodic
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "cancel_job",
     "job",
     "periodic",
+    "retry_job",
 ]

@@ -35,6 +35,11 @@ def claim(worker: str, limit: int) -> list[Job]:
     """Up to `limit` queued jobs, the most urgent first, now running on `worker` for one lease."""
     statement = _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE
     with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # A queue fills faster than its statistics follow: a planner that takes it to be
+                # short sorts all of it (65 ms of 100,000 rows) instead of following the index.
+                cursor.execute("SET LOCAL enable_sort = off")
         # Fetched to the end: SQLite would not commit otherwise.
         claimed = list(Job.objects.raw(statement, [worker, options().job_lease, limit]))
     return sorted(claimed, key=lambda job: (-job.priority, job.run_after, job.pk))

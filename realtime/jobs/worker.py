@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from django.utils.module_loading import autodiscover_modules
@@ -89,6 +90,7 @@ class Worker:
     async def run(self, on_ready: Callable[[], None] | None = None) -> None:
         """Work until `stop`, then hand back."""
         autodiscover_modules("jobs")
+        import_module("realtime.jobs.chores")
         attach_local_worker(self._hear_locally)
         self._leases.start()
         helpers = [

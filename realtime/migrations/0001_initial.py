@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'queued')), fields=['-priority', 'run_after', 'id'], name='job_queued'), models.Index(condition=models.Q(('state', 'scheduled')), fields=['run_after'], name='job_scheduled'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='job_leases'), models.Index(condition=models.Q(('state__in', ('done', 'dead', 'cancelled'))), fields=['state', 'finished_at'], name='job_finished')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ('scheduled', 'queued'))), fields=('unique_key',), name='job_pending_once')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ('scheduled', 'queued')), ('unique_key__isnull', False)), fields=('unique_key',), name='job_pending_once')],
             },
         ),
         migrations.CreateModel(

@@ -74,7 +74,7 @@ class Job(models.Model):
             models.UniqueConstraint(
                 fields=["unique_key"],
                 name="job_pending_once",
-                condition=models.Q(state__in=PENDING),
+                condition=models.Q(state__in=PENDING, unique_key__isnull=False),
             )
         ]
 

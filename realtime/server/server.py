@@ -67,12 +67,14 @@ class DrainingServer(Server):
         *,
         on_ready: Callable[[], None] | None = None,
         on_stop: Callable[[], None] | None = None,
+        on_hurry: Callable[[], None] | None = None,
         supervised: bool = False,
     ) -> None:
         super().__init__(plan.config)
         self._plan = plan
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._on_hurry = on_hurry
         self._supervised = supervised
         self._hurry = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -148,6 +150,8 @@ class DrainingServer(Server):
                 self._on_stop()
         elif (not self._supervised or sig == signal.SIGUSR1) and self._loop is not None:
             self._loop.call_soon_threadsafe(self._hurry.set)
+            if self._on_hurry is not None:
+                self._on_hurry()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

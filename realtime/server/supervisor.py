@@ -7,10 +7,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from types import FrameType
+from typing import Protocol
 
 from uvicorn.supervisors.multiprocess import Process
 
@@ -23,6 +24,27 @@ _TICK_S = 0.1
 _HEALTH_INTERVAL_S = 5.0
 _HEALTH_TIMEOUT_S = 10.0
 _MIN_LIFE_S = 1.0
+
+
+class Companion(Protocol):
+    """What stops together with the serving processes. Neither call waits."""
+
+    def begin_stop(self) -> None: ...
+
+    def hurry(self) -> None: ...
+
+
+class Nobody:
+    """The companion of servers that have none."""
+
+    def begin_stop(self) -> None:
+        pass
+
+    def hurry(self) -> None:
+        pass
+
+
+_NOBODY = Nobody()
 
 
 class Worker(Process):
@@ -81,10 +103,12 @@ class Supervisor:
         plan: Plan,
         sockets: list[socket.socket],
         on_ready: Callable[[], None] | None = None,
+        companion: Companion = _NOBODY,
     ) -> None:
         self._plan = plan
         self._sockets = sockets
         self._on_ready = on_ready
+        self._companion = companion
         self._workers: list[Worker] = []
         self._stops = 0
         self._announced = False
@@ -153,6 +177,7 @@ class Supervisor:
             listener.close()
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
+        self._companion.begin_stop()
         deadline = time.monotonic() + self._plan.drain_window_s + STOP_SLACK_S
         hurried = False
         while alive := [worker for worker in self._workers if worker.process.is_alive()]:
@@ -161,6 +186,7 @@ class Supervisor:
                 hurried = True
                 for worker in alive:
                     worker.signal(signal.SIGUSR1)
+                self._companion.hurry()
             if time.monotonic() > deadline:
                 for worker in alive:
                     logger.error("worker did not stop in time pid=%s", worker.pid)
@@ -185,16 +211,25 @@ class Supervisor:
         self._stops += 1
 
 
-def run(plan: Plan, listener: socket.socket, on_ready: Callable[[], None] | None = None) -> int:
+def run(
+    plan: Plan,
+    listener: socket.socket,
+    on_ready: Callable[[], None] | None = None,
+    companion: Companion = _NOBODY,
+) -> int:
     """Serve on `listener` in this process or in workers until a signal; returns the exit status.
 
     Call it from the main thread of a process that ends afterwards: from the first signal on, its
-    whole end is bounded. `on_ready` is called once all processes serve.
+    whole end is bounded. `on_ready` is called once all processes serve, `companion` is told of a
+    stop when it begins.
     """
     if plan.config.workers > 1:
-        return Supervisor(plan, [listener], on_ready).run()
-    server = DrainingServer(
-        plan, on_ready=on_ready, on_stop=partial(bound_stop, plan.drain_window_s)
-    )
+        return Supervisor(plan, [listener], on_ready, companion).run()
+
+    def on_stop() -> None:
+        bound_stop(plan.drain_window_s)
+        companion.begin_stop()
+
+    server = DrainingServer(plan, on_ready=on_ready, on_stop=on_stop, on_hurry=companion.hurry)
     server.run([listener])
     return 0 if server.started else 1

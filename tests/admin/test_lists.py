@@ -17,7 +17,7 @@ from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
 from chat.models import ReadCursor, ReadNotice, User
 from realtime.incidents import open_incident
-from realtime.models import ApiKey, DeliveredRange, Stream
+from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
 
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
@@ -39,6 +39,8 @@ def fill(operator: User, number: int) -> None:
     stream = Stream.objects.get(name=f"project.{row.pk}")
     DeliveredRange.objects.create(stream=stream, user=person, lo=1, hi=2)
     ApiKey.issue(person.pk, "key")
+    Job.objects.create(name=f"job-{number}")
+    PeriodicJob.objects.create(name=f"periodic-{number}", next_at=timezone.now())
     open_incident(f"part-{number}", "node", code="away", text="a part is away")
 
 

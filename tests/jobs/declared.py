@@ -7,7 +7,7 @@ import signal
 
 from django.utils import timezone
 
-from realtime.jobs import GiveUp, JobContext, RetryLater, job
+from realtime.jobs import GiveUp, JobContext, RetryLater, job, periodic
 from realtime.models import IncidentReport
 
 # What jobs of this process did, for tests that run the worker in their own process.
@@ -86,3 +86,8 @@ async def slow(context: JobContext) -> None:
 @job()
 async def compute(context: JobContext, *, base: int) -> None:
     seen.append(str(await context.in_process(pow, base, 2)))
+
+
+@periodic(every_s=1.0, name="tests.tick")
+async def tick(context: JobContext) -> None:
+    pass

@@ -14,7 +14,8 @@ from django.utils import timezone
 from chat.actions import projects
 from chat.models import Membership, Message, Project, User
 from realtime.fleet import operations
-from realtime.models import ApiKey, Event, Stream
+from realtime.jobs.chores import clean_up_jobs
+from realtime.models import ApiKey, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
 
@@ -201,3 +202,16 @@ def crowd(people: int, rooms: int) -> dict[str, Any]:
         for number, user in enumerate(made)
     )
     return {"rooms": keys, "people": [user.pk for user in made], "keys": texts, "owner": owner.pk}
+
+
+def job() -> int:
+    """A job that any worker knows, enqueued; its id."""
+    return int(clean_up_jobs.enqueue().id)
+
+
+def job_state(job: int) -> dict[str, Any]:
+    """Where it stands, on which worker, and how long it waited for its start; -1 before that."""
+    row = Job.objects.get(pk=job)
+    waited = row.started_at - row.enqueued_at if row.started_at is not None else None
+    waited_s = waited.total_seconds() if waited is not None else -1
+    return {"state": row.state, "worker": row.worker, "waited_s": waited_s}

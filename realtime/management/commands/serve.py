@@ -1,4 +1,4 @@
-"""`manage.py serve`: the project's server, its workers and its embedded Valkey, as one."""
+"""`manage.py serve`: the server, a worker for jobs and the embedded Valkey, as one."""
 
 import signal
 from contextlib import ExitStack
@@ -11,11 +11,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
+from realtime.jobs.keeping import WorkerKeeper, worker_command
 from realtime.registry import companions
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
 from realtime.server.prepared import PreparedProtocol
 from realtime.server.server import Plan
-from realtime.server.supervisor import run
+from realtime.server.supervisor import Nobody, run
 from realtime.server.upgrade import HttpProtocol
 from realtime.sockets.liveness import pings_within
 
@@ -65,6 +66,11 @@ class Command(BaseCommand):
             action="store_true",
             help="start no Valkey, although REDIS_URL is not set: somebody else keeps it",
         )
+        parser.add_argument(
+            "--no-worker",
+            action="store_true",
+            help="run no jobs here: `manage.py work` runs elsewhere (as WORKER=false)",
+        )
 
     def handle(self, **options: Any) -> None:
         """Listen, start the embedded server, serve."""
@@ -83,8 +89,6 @@ class Command(BaseCommand):
                     valkey.ensure()
             except (ListenError, EmbeddedValkeyError) as error:
                 raise CommandError(str(error)) from error
-            for companion in companions():
-                stack.enter_context(companion)
             address = address_of(listener)
             noun = "worker" if workers == 1 else "workers"
             plan = Plan(
@@ -92,13 +96,32 @@ class Command(BaseCommand):
                 settings.PM.drain_window,
                 prepare=partial(guard_folder, settings.PM.data_dir) if embedded else None,
             )
-            status = run(
-                plan,
-                listener,
-                lambda: print(f"Listening on {address} ({workers} {noun})", flush=True),
-            )
+            keeper = None
+            if settings.PM.worker and not options["no_worker"]:
+                keeper = _keeper()
+                stack.callback(_finish, keeper)
+
+            def on_ready() -> None:
+                print(f"Listening on {address} ({workers} {noun})", flush=True)
+                if keeper is not None:
+                    keeper.start()  # now: clients come first
+                for companion in companions():
+                    stack.enter_context(companion)
+
+            status = run(plan, listener, on_ready, keeper or Nobody())
         if status:
             raise SystemExit(status)
+
+
+def _keeper() -> WorkerKeeper:
+    return WorkerKeeper(worker_command(), settings.BASE_DIR, drain_s=settings.PM.drain_window)
+
+
+def _finish(keeper: WorkerKeeper) -> None:
+    """The server has stopped; another signal now hurries the worker that still drains."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: keeper.hurry())
+    keeper.finish()
 
 
 def _refuse_open_debug(host: str) -> None:
