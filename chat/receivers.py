@@ -23,6 +23,7 @@ from chat.models import (
     Project,
     User,
 )
+from chat.search.jobs import embed_when_changed
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
 from realtime.log.writing import publish
@@ -72,6 +73,7 @@ def memory_saved(
     if not raw:
         row = instance.as_stored(update_fields)
         publish(project_stream(row.project_id), events.memory_saved(row, created=created))
+        embed_when_changed(row)
 
 
 @receiver(post_delete, sender=Memory)

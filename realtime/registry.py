@@ -6,6 +6,7 @@ a transaction where its docstring says so.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from realtime.protocol.streams import StreamKind, StreamName
@@ -21,6 +22,9 @@ class Everyone:
 
 ReadersProvider = Callable[[Sequence[StreamName]], Mapping[StreamName, Collection[int] | Everyone]]
 
+Companion = Callable[[], AbstractContextManager[object]]
+
+_companions: dict[str, Companion] = {}
 _reader_checks: dict[StreamKind, ReaderCheck] = {}
 _snapshots: dict[StreamKind, SnapshotProvider] = {}
 _runs: dict[StreamKind, RunsProvider] = {}
@@ -99,3 +103,17 @@ def readers_of(streams: Sequence[StreamName]) -> dict[StreamName, Collection[int
         if wanted:
             found.update(provider(wanted))
     return found
+
+
+def register_companion(name: str, companion: Companion) -> None:
+    """`companion()` keeps a process of the app running while it is entered; it must not wait.
+
+    `serve` and `work` enter all of them, in their main processes, each on its machine; which of
+    several keeps the process is the companion's business.
+    """
+    _companions[name] = companion
+
+
+def companions() -> list[AbstractContextManager[object]]:
+    """Those that are registered, to be entered once."""
+    return [companion() for companion in _companions.values()]

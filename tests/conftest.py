@@ -11,6 +11,8 @@ import pytest
 
 # Servers that tests start inherit it. Those that are about jobs ask for a worker.
 os.environ["WORKER"] = "false"
+# Likewise a language model costs each of them two seconds of CPU.
+os.environ["EMBEDDER"] = "false"
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from realtime.protocol.payloads.shape import Body, ClientRef, Title, printable
 
 LONG_TEXT_MAX_CHARS = 16_000
 MAX_DEPENDENCIES = 100
+QUESTION_MAX_CHARS = 2_000
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -40,6 +41,13 @@ Pinned = Annotated[bool, Field(strict=True)]
 Dependencies = Annotated[list[RowId], Field(max_length=MAX_DEPENDENCIES)]
 Substring = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)
+]
+
+
+Question = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=QUESTION_MAX_CHARS, strip_whitespace=True),
+    AfterValidator(printable),
 ]
 
 
@@ -133,3 +141,10 @@ class MemoryQuery(PageQuery):
     min_importance: Importance | None = None
     reference: Reference | None = None
     q: Substring | None = None
+
+
+class SimilarQuery(Input):
+    """`q` is a text in one's own words."""
+
+    q: Question
+    limit: Annotated[int, Field(ge=1, le=50)] = 5

@@ -61,3 +61,11 @@ class RunState(BaseModel):
     """The state that the run was found in; one under way ends as soon as its worker has heard."""
 
     state: RunStateName
+
+
+class SimilarMemory(BaseModel):
+    """`score` is from 0 to 1, `why` a short text for people."""
+
+    memory: Memory
+    score: float
+    why: str

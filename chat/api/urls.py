@@ -9,6 +9,7 @@ from chat.api.messages import MessagesView, MessageView
 from chat.api.projects import ChatSessionsView, ProjectsView, ProjectView
 from chat.api.receipts import ReceiptsView
 from chat.api.runs import AskView, RunAgainView, RunCancelView, RunView
+from chat.api.similar import SimilarMemoriesView
 
 _PROJECT = "projects/<row:project_id>/"
 
@@ -30,5 +31,8 @@ api_urlpatterns = [
     path(f"{_PROJECT}runs/<row:run_id>/again/", RunAgainView.as_view(), name="api-run-again"),
     path(f"{_PROJECT}runs/<row:run_id>/cancel/", RunCancelView.as_view(), name="api-run-cancel"),
     path(f"{_PROJECT}memories/", MemoriesView.as_view(), name="api-memories"),
+    path(
+        f"{_PROJECT}memories/similar/", SimilarMemoriesView.as_view(), name="api-similar-memories"
+    ),
     path(f"{_PROJECT}memories/<row:memory_id>/", MemoryView.as_view(), name="api-memory"),
 ]

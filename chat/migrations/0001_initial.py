@@ -190,6 +190,24 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['project', 'session'], name='run_open')],
             },
         ),
+        migrations.CreateModel(
+            name='MemoryVector',
+            # The long column is last: SQLite reads a row from its front.
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('memory', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='vector', to='chat.memory')),
+                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='chat.project')),
+                ('model', models.CharField(max_length=60)),
+                ('version', models.CharField(max_length=40)),
+                ('text_hash', models.CharField(max_length=64)),
+                ('vector', models.BinaryField()),
+                ('pieces', models.BinaryField()),
+                ('words', models.BinaryField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['project', 'model', 'version', 'id'], name='vector_of_project')],
+            },
+        ),
         migrations.AddIndex(
             model_name='memory',
             index=models.Index(fields=['project', '-id'], name='memory_project_id'),

@@ -11,6 +11,7 @@ from chat.models.message import (
 )
 from chat.models.project import Membership, Project, Role
 from chat.models.run import OPEN, AiRun, RunState
+from chat.models.search import MemoryVector
 from chat.models.user import User
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Membership",
     "Memory",
     "MemoryDependency",
+    "MemoryVector",
     "Message",
     "MessageKind",
     "Project",

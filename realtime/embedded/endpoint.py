@@ -23,19 +23,19 @@ class EmbeddedValkeyError(Exception):
     """The embedded server cannot be started or does not answer."""
 
 
-def socket_path(data_dir: Path) -> Path:
-    """Where the server of `data_dir` listens: in the folder, or nearby when that is too long.
+def socket_path(data_dir: Path, name: str = "valkey") -> Path:
+    """Where the server `name` of the folder listens: in it, or nearby when that is too long.
 
     Pure: makes nothing. Processes that share a data folder must share the system's temporary
     folder too (TMPDIR) when the path is long. Raises EmbeddedValkeyError when even the short path
     is longer than a socket's path may be.
     """
     folder = data_dir.resolve()
-    path = folder / "valkey.sock"
+    path = folder / f"{name}.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
-    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"pm-valkey-{os.getuid()}" / f"{name}.sock"
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"pm-{name}-{os.getuid()}" / f"{digest}.sock"
     if (length := len(os.fsencode(path))) > MAX_SOCKET_PATH_BYTES:
         raise EmbeddedValkeyError(
             f"expected a socket path of at most {MAX_SOCKET_PATH_BYTES} bytes, "

@@ -104,6 +104,7 @@ WRONG = [
     ("WORKER_CONCURRENCY", "10001"),
     ("JOB_LEASE", "0.9"),
     ("JOB_LEASE", "601"),
+    ("EMBEDDER", "maybe"),
     ("EVENT_RETENTION_DAYS", "0"),
     ("EVENT_RETENTION_COUNT", "many"),
     ("REALTIME_STATUS_UPDATES", "sometimes"),

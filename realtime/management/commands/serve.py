@@ -12,6 +12,7 @@ from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
 from realtime.jobs.keeping import WorkerKeeper, worker_command
+from realtime.registry import companions
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
 from realtime.server.prepared import PreparedProtocol
 from realtime.server.server import Plan
@@ -104,6 +105,8 @@ class Command(BaseCommand):
                 print(f"Listening on {address} ({workers} {noun})", flush=True)
                 if keeper is not None:
                     keeper.start()  # now: clients come first
+                for companion in companions():
+                    stack.enter_context(companion)
 
             status = run(plan, listener, on_ready, keeper or Nobody())
         if status:

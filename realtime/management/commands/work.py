@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import ExitStack
 from typing import Any
 
 import uvloop
@@ -10,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from realtime.embedded.lifetime import die_with_parent
 from realtime.jobs.worker import Worker
+from realtime.registry import companions
 from realtime.server.server import bound_stop
 
 MAX_CONCURRENCY = 10_000
@@ -39,7 +41,11 @@ class Command(BaseCommand):
                 f"--concurrency: expected a number from 1 to {MAX_CONCURRENCY}, got {text[:40]!r}",
                 returncode=2,
             )
-        uvloop.run(_work(int(text), supervised=supervisor is not None))
+        with ExitStack() as stack:
+            if supervisor is None:  # else it is `serve`, which keeps them itself
+                for companion in companions():
+                    stack.enter_context(companion)
+            uvloop.run(_work(int(text), supervised=supervisor is not None))
 
 
 async def _work(concurrency: int, *, supervised: bool) -> None:

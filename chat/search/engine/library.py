@@ -1,0 +1,87 @@
+"""Indexes of the projects that were asked for last, compared with the database at every question.
+
+Asked in one thread. Which project a question may see is the caller's business: here every query
+names one.
+"""
+
+import logging
+from collections import OrderedDict
+
+from django.db.models import Count, Max, QuerySet
+
+from chat.models import MemoryVector
+from chat.search.engine.index import VectorIndex
+from chat.search.engine.model import MODEL, VERSION, Floats
+from chat.search.engine.segment import Entry
+
+MAX_BYTES = 96 * 2**20  # of all indexes; the one that was asked for longest ago goes first
+MAX_MEMORIES = 40_000  # of one project: the newest; others are found by no search
+_CHUNK = 2_000
+_MAX_MISSING = 500  # read one by one; more are no news but another index
+
+logger = logging.getLogger(__name__)
+
+Mark = tuple[int, int]
+
+
+class Library:
+    def __init__(self, caps: Floats, max_bytes: int = MAX_BYTES) -> None:
+        self._caps = caps  # see VectorIndex
+        self._max_bytes = max_bytes
+        self._indexes: OrderedDict[int, tuple[Mark, VectorIndex]] = OrderedDict()
+
+    def index_of(self, project: int) -> VectorIndex:
+        """The project's index as its rows are now: rows are made and deleted, never changed."""
+        now = _mark(project)
+        mark, index = self._indexes.pop(project, ((0, 0), VectorIndex(self._caps)))
+        if now != mark:
+            index = self._refreshed(project, index, mark, now)
+        self._indexes[project] = (now, index)
+        self._make_room()
+        return index
+
+    def _make_room(self) -> None:
+        total = sum(index.size_bytes for _, index in self._indexes.values())
+        while total > self._max_bytes and len(self._indexes) > 1:
+            _, (_, index) = self._indexes.popitem(last=False)
+            total -= index.size_bytes
+
+    def _refreshed(self, project: int, index: VectorIndex, mark: Mark, now: Mark) -> VectorIndex:
+        if not len(index):
+            return self._loaded(project)
+        # Nearly always: something was added. Whatever else happened shows in the count.
+        index.add(_entries(_current(project).filter(pk__gt=mark[1]).order_by("-pk")))
+        if len(index) != min(now[0], MAX_MEMORIES):
+            rows = set(
+                _current(project).order_by("-pk").values_list("pk", flat=True)[:MAX_MEMORIES]
+            )
+            index.remove(index.rows() - rows)
+            if missing := sorted(rows - index.rows()):
+                if len(missing) > _MAX_MISSING:
+                    return self._loaded(project)
+                index.add(_entries(_current(project).filter(pk__in=missing)))
+        return self._loaded(project) if index.crowded else index
+
+    def _loaded(self, project: int) -> VectorIndex:
+        index = VectorIndex(self._caps, _entries(_current(project).order_by("-pk")))
+        logger.info(
+            "index loaded project=%d memories=%d bytes=%d", project, len(index), index.size_bytes
+        )
+        return index
+
+
+def _current(project: int) -> QuerySet[MemoryVector]:
+    return MemoryVector.objects.filter(project_id=project, model=MODEL, version=VERSION)
+
+
+def _mark(project: int) -> Mark:
+    found = _current(project).aggregate(count=Count("pk"), last=Max("pk"))
+    return found["count"], found["last"] or 0
+
+
+def _entries(rows: QuerySet[MemoryVector]) -> list[Entry]:
+    values = rows.values_list("pk", "memory_id", "vector", "pieces")[:MAX_MEMORIES]
+    return [
+        Entry(pk, memory, bytes(vector), bytes(pieces))
+        for pk, memory, vector, pieces in values.iterator(_CHUNK)
+    ]
