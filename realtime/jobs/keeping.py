@@ -20,7 +20,8 @@ WIND_UP_S = 5.0  # beyond the drain, as the server's own
 
 def worker_command() -> list[str]:
     """By its module: the script that started this process may be anything."""
-    return [sys.executable, "-m", "django", "work", "--supervisor", str(os.getpid())]
+    me = str(os.getpid())
+    return [sys.executable, "-m", "realtime.management.tied", me, "work", "--supervisor", me]
 
 
 class WorkerKeeper(threading.Thread):

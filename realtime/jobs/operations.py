@@ -22,7 +22,9 @@ def cancel_job(job_id: int) -> JobState | None:
         return None if found is None else JobState(found)
     # After the commit: the running job's effect holds the job's row while it waits for streams, and
     # the caller may hold a stream.
-    transaction.on_commit(partial(_ask, job_id))
+    # What fails there must not make an error of a change that is committed.
+    robust = transaction.get_connection().in_atomic_block
+    transaction.on_commit(partial(_ask, job_id), robust=robust)
     return JobState.RUNNING
 
 

@@ -78,16 +78,16 @@ def test_worker_hears_of_jobs_is_replaced_and_stops(
     assert not server.traceback
 
 
-def test_worker_ends_with_a_killed_server(
+def test_supervised_servers_stop_together_with_their_worker(
     stack: ExitStack, installation: Installation, backstage: Backstage
 ) -> None:
-    """Also beside several serving processes, which are its siblings."""
+    """The supervisor of several serving processes keeps one worker for all."""
     server = started(stack, installation, *UVICORN, "--workers", "2")
     done(backstage)
     worker = worker_of(server)
     assert worker is not None
-    server.kill()
-    wait_until(lambda: gone(worker.pid), "the worker's end")
+    assert server.stop() == 0
+    assert gone(worker.pid)
 
 
 def test_server_without_a_worker(stack: ExitStack, installation: Installation) -> None:

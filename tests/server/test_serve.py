@@ -94,10 +94,16 @@ def test_serves_says_where_and_stops_with_status_0(
 
 
 def test_killed_serve_leaves_no_process(data_dir: Path, stack: ExitStack) -> None:
-    """kill -9 of the command takes workers and Valkey along."""
-    process = start(stack, data_dir, "--port", "0", "--workers", "2")
+    """kill -9 of the command takes workers of both kinds and Valkey along."""
+    process = start(stack, data_dir, "--port", "0", "--workers", "2", WORKER="true")
     assert listening_line(process).startswith("Listening on ")
-    children = psutil.Process(process.pid).children(recursive=True)
+    served = psutil.Process(process.pid)
+    wait_for(
+        lambda: any("work" in child.cmdline() for child in served.children()),
+        timeout_s=5,
+        what="the worker for jobs",
+    )
+    children = served.children(recursive=True)
     assert "valkey-server" in {child.name() for child in children}
     process.kill()
     wait_for(
