@@ -3,7 +3,7 @@
 from typing import Any
 
 from chat import events
-from chat.models import Membership, Memory, Project, ReadCursor
+from chat.models import AiRun, Membership, Memory, Message, MessageKind, Project, ReadCursor
 from realtime.protocol.streams import StreamName
 
 RECENT_MESSAGES = 50
@@ -11,15 +11,19 @@ RECENT_MEMORIES = 50
 
 
 def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
-    """`{project, role, people, messages, reads, memories}`; lists ascend by id."""
+    """`{project, role, people, messages, answers, reads, memories}`; lists ascend by id.
+
+    `answers` are the runs of the AI behind those of the messages that it wrote.
+    """
     row = Project.objects.get(pk=stream.key or 0)
     people = list(row.memberships.select_related("user").order_by("pk"))
-    messages = row.messages.select_related("author").order_by("-pk")[:RECENT_MESSAGES]
+    messages = list(row.messages.select_related("author").order_by("-pk")[:RECENT_MESSAGES])
     return {
         "project": events.project(row),
         "role": next((p.role for p in people if p.user_id == user.pk), None),
         "people": [events.member(person) for person in people],
         "messages": [events.message(message) for message in reversed(messages)],
+        "answers": _answers(messages),
         "reads": {
             str(key): seq
             for key, seq in ReadCursor.objects.filter(project=row, seq__gt=0).values_list(
@@ -28,6 +32,12 @@ def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
         },
         "memories": [events.memory(memory) for memory in _memories(row)],
     }
+
+
+def _answers(messages: list[Message]) -> list[dict[str, Any]]:
+    ids = [message.pk for message in messages if message.kind == MessageKind.AI]
+    rows = AiRun.objects.filter(message__in=ids).order_by("message") if ids else ()
+    return [{**events.run(run), "sources": run.sources} for run in rows]
 
 
 def _memories(row: Project) -> list[Memory]:

@@ -63,10 +63,11 @@ def of_run(client: Client, run: int) -> list[str]:
     return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
 
 
-def as_read(client: Client, run: int) -> str:
-    """The text of the newest progress, read until nothing is left to read."""
+def is_kept(client: Client, run: int) -> bool:
+    """Whether two checkpoints of the run were committed: deltas begin at the last but one."""
     client.flushed()
-    growing = Growing(run)
-    for frame in client.frames:
-        growing.take(frame)
-    return growing.text
+    return any(
+        frame["data"]["run"] == run and frame["data"]["offset"] > 0
+        for frame in client.frames
+        if frame.get("type") == "ai_processing_progress"
+    )

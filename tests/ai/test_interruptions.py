@@ -1,7 +1,7 @@
 """Workers that die or stop while they answer."""
 
 from tests.ai.conftest import Join, Team
-from tests.ai.growing import as_read, ended
+from tests.ai.growing import ended, is_kept
 from tests.nodes.server import wait_until
 from tests.nodes.worker import working
 
@@ -12,7 +12,7 @@ def test_dead_worker_leaves_an_interrupted_run_that_runs_again(team: Team, join:
     ada, bob = join("ada"), join("bob", node=1)
     with working(team.site.worker(JOB_LEASE="2")) as doomed:
         run = team.ask("behave=endless once")
-        wait_until(lambda: len(as_read(bob, run["id"])) > 100, "a text that is kept", 10)
+        wait_until(lambda: is_kept(bob, run["id"]), "a text that is kept", 10)
         doomed.kill()
     with working(team.site.worker()):
         growing, other = ended(ada, run["id"], 15), ended(bob, run["id"], 15)
@@ -35,7 +35,7 @@ def test_expired_run_is_ended_by_whoever_cancels_it(team: Team, join: Join) -> N
     ada = join("ada")
     with working(team.site.worker(JOB_LEASE="1")) as doomed:
         run = team.ask("behave=endless alone")
-        wait_until(lambda: len(as_read(ada, run["id"])) > 100, "a text that is kept", 10)
+        wait_until(lambda: is_kept(ada, run["id"]), "a text that is kept", 10)
         doomed.kill()
     wait_until(lambda: team.site.backstage("lease_is_over", run=run["id"]), "the lease's end", 10)
     assert ada.ok("cancel_run", run=run["id"]) == {"state": "running"}
@@ -63,6 +63,6 @@ def test_stopped_worker_hands_its_run_back(team: Team, join: Join) -> None:
     ada = join("ada")
     with working(team.site.worker(JOB_LEASE="30")):
         run = team.ask("behave=endless deploy")
-        wait_until(lambda: len(as_read(ada, run["id"])) > 200, "a text that is kept", 10)
+        wait_until(lambda: is_kept(ada, run["id"]), "a text that is kept", 10)
     with working(team.site.worker(JOB_LEASE="30")):
         assert ended(ada, run["id"], 5).state == "interrupted"

@@ -3,6 +3,7 @@ import { newClientRef } from "../realtime/environment.js";
 import { Pages } from "./pages.js";
 import { ReadMarks } from "./reads.js";
 import { ReceiptWatch } from "./receipts.js";
+import { holes } from "./runs.js";
 import { emptyRoom, newestHeard, newestOwn, reduce, TYPING_MS, typists } from "./state.js";
 import { TypingNotice } from "./typing.js";
 
@@ -19,6 +20,7 @@ export class Room {
   #reads;
   #receipts;
   #expiry = null;
+  #asking = false;
 
   /**
    * `me` is the person's id; while open, `onChange()` follows every change of the state and
@@ -142,6 +144,18 @@ export class Room {
     return received.length >= this.state.people.length - 1;
   }
 
+  // ---- the AI ----
+
+  /** Throws CommandError. */
+  async stopRun(run) {
+    await this.#client.command("cancel_run", { run });
+  }
+
+  /** Throws Problem. */
+  async runAgain(run) {
+    await this.#rest.post(`${this.#path("runs")}${run}/again/`, {});
+  }
+
   // ---- lists ----
 
   /** Fetch the page before what is held of "messages" or "memories". Throws Problem. */
@@ -176,7 +190,7 @@ export class Room {
     this.#pages.restart("memories");
     const mark = snapshot.reads[this.#me] ?? 0;
     this.#reads.restart(mark, lastIsOthers(snapshot, this.#me) ? info.head : 0);
-    this.#dispatch({ type: "snapshot", snapshot });
+    this.#dispatch({ type: "snapshot", snapshot, runs: info.runs });
   }
 
   #event(frame) {
@@ -187,9 +201,24 @@ export class Room {
 
   #signal(frame) {
     this.#dispatch({ type: "signal", frame, now: Date.now() });
+    if (frame.type === "ai_processing_progress") this.#fillHoles();
     clearTimeout(this.#expiry);
     if (typists(this.state).length === 0) return;
     this.#expiry = setTimeout(() => this.#expire(), TYPING_MS / 6);
+  }
+
+  /** Progress was lost: ask how the run stands, one at a time; the next delta asks again. */
+  async #fillHoles() {
+    const [run] = holes(this.state.runs);
+    if (run === undefined || this.#asking) return;
+    this.#asking = true;
+    try {
+      this.#dispatch({ type: "run", run: await this.#client.command("run", { run }) });
+    } catch (error) {
+      console.debug("run:", error.message);
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #expire() {

@@ -1,5 +1,6 @@
 // The state of one room: a pure function of what the server said and what this person did. No DOM,
 // no clock, no network, so that it runs and is tested anywhere.
+import { RUN_FRAMES, runsFound, runTold } from "./runs.js";
 import { fresher, indexById, replaced, withoutRow, withRow } from "./rows.js";
 
 /** How long a typist is shown without being heard of again. */
@@ -17,7 +18,7 @@ const SNAPSHOT_ROWS = 50;
  * not held while a page of older ones is being fetched, else null; without it a page read before
  * an event would bring back what the event changed.
  * `presence`: states of people by id, null while the server does not know who is here. `receipts`:
- * by message id, `{received, read}` as ids of people.
+ * by message id, `{received, read}` as ids of people. `runs`: of the AI, by the message that answers.
  */
 export function emptyRoom(me) {
   return {
@@ -35,6 +36,7 @@ export function emptyRoom(me) {
     typing: {},
     presence: null,
     receipts: {},
+    runs: {},
     older: { messages: false, memories: false },
     late: { messages: null, memories: null },
   };
@@ -46,7 +48,7 @@ export function reduce(state, action) {
 }
 
 const ACTIONS = {
-  snapshot: (state, { snapshot }) => {
+  snapshot: (state, { snapshot, runs: underWay }) => {
     const { project, role, people, messages, memories, reads } = snapshot;
     const { changes, presence, receipts } = state;
     const kept = { ...emptyRoom(state.me), changes, presence, receipts };
@@ -55,11 +57,17 @@ const ACTIONS = {
       messages: messages.length >= SNAPSHOT_ROWS,
       memories: memories.length >= SNAPSHOT_ROWS,
     };
-    const room = { project, role, people, messages, memories, reads, pending, older };
+    const runs = runsFound(snapshot.answers, underWay);
+    const room = { project, role, people, messages, memories, reads, pending, older, runs };
     return { ...kept, ...room, phase: "open" };
   },
-  event: (state, { frame }) => EVENTS[frame.type]?.(state, frame.data, frame) ?? state,
-  signal: (state, { frame, now }) => SIGNALS[frame.type]?.(state, frame.data, now) ?? state,
+  event: (state, { frame }) => {
+    const held = withRuns(state, frame);
+    return EVENTS[frame.type]?.(held, frame.data, frame) ?? held;
+  },
+  signal: (state, { frame, now }) =>
+    SIGNALS[frame.type]?.(state, frame.data, now) ?? withRuns(state, frame),
+  run: (state, { run }) => ({ ...state, runs: runTold(state.runs, run) }),
   ended: (state, { ending }) => ({ ...state, phase: "ended", ending, typing: {} }),
   presence: (state, { users }) => {
     const presence = users && Object.fromEntries(users.map(({ user, state: how }) => [user.id, how]));
@@ -187,6 +195,11 @@ const SIGNALS = {
     return { ...state, typing: Object.fromEntries(others.map((user) => [user.id, { user, until }])) };
   },
 };
+
+function withRuns(state, { type, data }) {
+  const runs = RUN_FRAMES[type]?.(state.runs, data) ?? state.runs;
+  return runs === state.runs ? state : { ...state, runs };
+}
 
 function withMessage(state, message, event) {
   const [first] = state.messages;

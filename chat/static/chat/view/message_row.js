@@ -2,6 +2,7 @@
 import { avatar } from "./avatar.js";
 import { element } from "./dom.js";
 import { prose } from "./prose.js";
+import { onlyGrown, runFoot } from "./run_foot.js";
 import { bareTime, clockTime, fullTime } from "./times.js";
 
 /** Longer ones are folded, so that one log file does not bury a conversation. */
@@ -15,10 +16,11 @@ export function createRow() {
 
 /**
  * Fill `row` with `item` (see timeline.js); `actions` are `openMenu(button, item)`, `retry(item)`,
- * `giveUp(item)` and `goTo(id)`.
+ * `giveUp(item)`, `goTo(id)`, `stopRun(run)` and `runAgain(run)`.
  */
 export function fillRow(row, item, actions) {
   const { message, grouped, mine } = item;
+  if (grow(row, item)) return;
   row.dataset.key = item.key;
   row.dataset.state = item.state;
   row.dataset.message = message.id ?? "";
@@ -33,6 +35,7 @@ export function fillRow(row, item, actions) {
     item.quoted && quote(item, actions),
     body(item, unfolded),
     note(item, actions),
+    runFoot(item, actions),
     item.receipt && element("p", { class: "seen", text: item.receipt }),
   ];
   const content = element("div", { class: "content" }, ...parts.filter(Boolean));
@@ -44,6 +47,18 @@ export function fillRow(row, item, actions) {
   row.replaceChildren(side, content, ...(item.menu ? (menu ? kept : [menuButton(item, actions)]) : []));
   if (menu !== null && row.contains(active)) active.focus({ preventScroll: true });
   else if (focused) row.querySelector(".more")?.focus({ preventScroll: true });
+}
+
+const shownRuns = new WeakMap();
+
+/** An answer that has only grown: its stop button must stay under the finger. */
+function grow(row, { run, message, state }) {
+  const before = shownRuns.get(row);
+  shownRuns.set(row, run);
+  const text = row.querySelector(".body");
+  if (!onlyGrown(before, run) || text === null || message.deleted || state !== "settled") return false;
+  text.replaceChildren(...prose(message.body));
+  return true;
 }
 
 const KINDS = { user: "Somebody", ai: "AI", system: "System" };

@@ -65,8 +65,11 @@ export class MessagesView {
 
   /** An event that came live: perhaps a message that is out of sight. */
   heard(frame) {
-    if (frame.type !== "new_message" || frame.data.message.author?.id === this.#me.id) return;
-    this.#spoken.message(frame.data.message);
+    const { message } = frame.data;
+    // What the AI says is read out once, when it is whole.
+    const told = message?.kind === "ai" ? "ai_response_generated" : "new_message";
+    if (frame.type !== told || message.author?.id === this.#me.id) return;
+    this.#spoken.message(message);
     if (!this.#scroller.atEnd) this.#unseen += 1;
   }
 
@@ -99,6 +102,14 @@ export class MessagesView {
     else this.#room.forgetChange(item.message.id);
   }
 
+  stopRun(run) {
+    this.#attempt(() => this.#room.stopRun(run));
+  }
+
+  runAgain(run) {
+    this.#attempt(() => this.#room.runAgain(run));
+  }
+
   async goTo(id) {
     const held = () => this.#list.querySelector(`[data-message="${id}"]`);
     if (held() === null) return;
@@ -113,21 +124,20 @@ export class MessagesView {
     if (await askToDelete(message)) this.#room.remove(message.id);
   }
 
-  async #askReceipts(message) {
-    const problem = byId("messages-problem");
-    showText(problem, "");
-    try {
-      await this.#room.askReceipts(message.id);
-    } catch (error) {
-      showText(problem, error.message);
-    }
+  #askReceipts(message) {
+    this.#attempt(() => this.#room.askReceipts(message.id));
   }
 
-  async #older() {
+  #older() {
+    this.#attempt(() => this.#room.older("messages"));
+  }
+
+  /** Do something that may be refused, and say so then. */
+  async #attempt(work) {
     const problem = byId("messages-problem");
     showText(problem, "");
     try {
-      await this.#room.older("messages");
+      await work();
     } catch (error) {
       showText(problem, error.message);
     }

@@ -12,8 +12,8 @@ export class Spoken {
     this.#region = region;
   }
 
-  message({ author, body }) {
-    this.#waiting.push(`${author?.name ?? "System"}: ${body.slice(0, 200)}`);
+  message({ author, kind, body }) {
+    this.#waiting.push(`${author?.name ?? (kind === "ai" ? "AI" : "System")}: ${body.slice(0, 200)}`);
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
   }
 

@@ -7,7 +7,7 @@ const GROUPED_MS = 5 * 60_000;
 
 /**
  * Items in order: `{key, day}` for the line between two days, else `{key, message, state, what,
- * error, grouped, mine, quoted, menu, receipt}`. Own messages are keyed by their reference, so that
+ * error, grouped, mine, quoted, menu, receipt, run, mayAsk}`. Own messages are keyed by their reference, so that
  * the row of one on its way becomes the row of the settled one.
  */
 export function timeline(state, me) {
@@ -36,9 +36,13 @@ function settledItem(state, message, me) {
   const mine = message.author?.id === me.id;
   const change = state.changes[message.id];
   const saving = change?.kind === "edit" && change.state === "sending";
+  const run = state.runs[message.id] ?? null;
+  const growing = run?.state === "running" && !message.deleted;
   return {
     key: mine && message.client_ref !== null ? `ref-${message.client_ref}` : `id-${message.id}`,
-    message: saving ? edited(message, change.body) : message,
+    message: saving || growing ? edited(message, saving ? change.body : run.text) : message,
+    run,
+    mayAsk: mayWrite(state),
     mine,
     state: change?.state ?? "settled",
     what: change?.kind ?? "new",
@@ -79,7 +83,7 @@ function pendingItem(entry, me) {
     cache.set(entry, message);
   }
   const { state, error, client_ref } = entry;
-  const none = { menu: false, mayEdit: false, mayDelete: false, receipt: "" };
+  const none = { run: null, mayAsk: false, menu: false, mayEdit: false, mayDelete: false, receipt: "" };
   return { key: `ref-${client_ref}`, message, mine: true, state, what: "new", error, client_ref, ...none };
 }
 
