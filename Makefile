@@ -28,7 +28,7 @@ help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 # The stamps are younger than the requirements that were installed last.
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt requirements-search.txt
 	@for python in $(PYTHONS); do \
 		if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then found=$$python; break; fi; \
 	done; \
@@ -40,6 +40,8 @@ $(VENV)/.installed: requirements.txt
 	echo "Preparing $(VENV) with $$found; the first time takes a minute." >&2; \
 	$(PY) -c 'import pip; $(SUITABLE)' >/dev/null 2>&1 || "$$found" -m venv --clear $(VENV)
 	@$(PIP) -r requirements.txt
+	@$(PIP) -r requirements-search.txt || \
+		echo "No language model for this Python or system: memories are searched by keywords." >&2
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt $(VENV)/.installed

@@ -1,6 +1,6 @@
 """What the API answers with: the wire shapes of the protocol, and pages of them."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from realtime.api.pages import Page
 from realtime.protocol.payloads.ai import Run
@@ -69,3 +69,7 @@ class SimilarMemory(BaseModel):
     memory: Memory
     score: float
     why: str
+
+
+class SimilarMemories(RootModel[list[SimilarMemory]]):
+    """Best first."""

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from chat import events
 from chat.api.actor import actor_of
 from chat.api.inputs import SimilarQuery
-from chat.api.shapes import SimilarMemory
+from chat.api.shapes import SimilarMemories
 from chat.queries.access import membership_of
 from chat.queries.similar import SearchMode, similar_memories
 from realtime.api.inputs import validated_input
@@ -32,7 +32,7 @@ class SimilarMemoriesView(ApiView):
                 description="`keywords` while the language model is away or not installed.",
             ),
         ],
-        responses={200: list[SimilarMemory]},
+        responses={200: SimilarMemories},
     )
     def get(self, request: Request, project_id: int) -> Response:
         """Memories that say what `q` says, best first; nothing rather than something far off."""

@@ -35,14 +35,17 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def forget_stale(memory: Memory) -> bool:
-    """Drop the vector of an earlier text; whether the memory has none now.
+def forget_stale(memory: Memory) -> None:
+    """Drop the vector of an earlier text.
 
     In the transaction that changed it: search never finds a memory by what it no longer says.
     """
     known = MemoryVector.objects.filter(memory_id=memory.pk)
     known.exclude(text_hash=hash_of(text_of(memory))).delete()
-    return not known.exists()
+
+
+def without_vector(memory: Memory) -> bool:
+    return not MemoryVector.objects.filter(memory_id=memory.pk).exists()
 
 
 def pending(

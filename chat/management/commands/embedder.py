@@ -30,8 +30,9 @@ class Command(BaseCommand):
         # One thread: matrices here are small, and the cores belong to the servers.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
+            from chat.search.engine.freeing import give_memory_back
             from chat.search.engine.model import EmbeddingModel, ModelInvalid
-            from chat.search.engine.server import EmbedderServer, give_memory_back
+            from chat.search.engine.server import EmbedderServer
             from chat.search.engine.service import Service
             from chat.search.engine.wordpiece import VocabularyInvalid
         except ImportError as error:

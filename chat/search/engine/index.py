@@ -29,14 +29,14 @@ class Candidate:
 class VectorIndex:
     """What is indexed is told by `add` and `remove`; the database is read by `library`.
 
-    `caps`: by the id of a word piece, the most that it may weigh.
+    `caps`: by the id of a word piece, the most that it may weigh. `most` of the entries are taken.
     """
 
-    def __init__(self, caps: Floats, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, caps: Floats, entries: Iterable[Entry] = (), most: int = 0) -> None:
         self._caps = caps
-        self._main = Segment(list(entries))
+        self._main = Segment(entries, most)
         self._recent: dict[int, Entry] = {}
-        self._tail = Segment([])
+        self._tail = Segment([], 0)
         self._places = {int(row): place for place, row in enumerate(self._main.rows)}
 
     def __len__(self) -> int:
@@ -57,8 +57,9 @@ class VectorIndex:
         return self._places.keys() | self._recent.keys()
 
     def add(self, entries: Sequence[Entry]) -> None:
-        self._recent |= {entry.row: entry for entry in entries}
-        self._tail = Segment(list(self._recent.values()))
+        new = {entry.row: entry for entry in entries if entry.row not in self._places}
+        self._recent |= new
+        self._tail = Segment(self._recent.values(), len(self._recent))
 
     def remove(self, rows: Iterable[int]) -> None:
         for row in rows:
@@ -67,7 +68,7 @@ class VectorIndex:
                 self._main.alive[place] = False
             self._recent.pop(row, None)
         if len(self._recent) != len(self._tail.rows):
-            self._tail = Segment(list(self._recent.values()))
+            self._tail = Segment(self._recent.values(), len(self._recent))
 
     def weights(self, pieces: Pieces) -> dict[int, float]:
         """How much each of the pieces says here: rare ones much, those of every memory nothing.

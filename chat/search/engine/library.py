@@ -6,17 +6,19 @@ names one.
 
 import logging
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from django.db.models import Count, Max, QuerySet
 
 from chat.models import MemoryVector
+from chat.search.engine.freeing import give_memory_back
 from chat.search.engine.index import VectorIndex
 from chat.search.engine.model import MODEL, VERSION, Floats
 from chat.search.engine.segment import Entry
 
 MAX_BYTES = 96 * 2**20  # of all indexes; the one that was asked for longest ago goes first
 MAX_MEMORIES = 40_000  # of one project: the newest; others are found by no search
-_CHUNK = 2_000
+_CHUNK = 500
 _MAX_MISSING = 500  # read one by one; more are no news but another index
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Library:
         if not len(index):
             return self._loaded(project)
         # Nearly always: something was added. Whatever else happened shows in the count.
-        index.add(_entries(_current(project).filter(pk__gt=mark[1]).order_by("-pk")))
+        index.add(list(_entries(_current(project).filter(pk__gt=mark[1]).order_by("-pk"))))
         if len(index) != min(now[0], MAX_MEMORIES):
             rows = set(
                 _current(project).order_by("-pk").values_list("pk", flat=True)[:MAX_MEMORIES]
@@ -59,11 +61,14 @@ class Library:
             if missing := sorted(rows - index.rows()):
                 if len(missing) > _MAX_MISSING:
                     return self._loaded(project)
-                index.add(_entries(_current(project).filter(pk__in=missing)))
+                index.add(list(_entries(_current(project).filter(pk__in=missing))))
         return self._loaded(project) if index.crowded else index
 
     def _loaded(self, project: int) -> VectorIndex:
-        index = VectorIndex(self._caps, _entries(_current(project).order_by("-pk")))
+        rows = _current(project).order_by("-pk")
+        most = min(rows.count(), MAX_MEMORIES)  # what came since is added at the next question
+        index = VectorIndex(self._caps, _entries(rows), most)
+        give_memory_back()
         logger.info(
             "index loaded project=%d memories=%d bytes=%d", project, len(index), index.size_bytes
         )
@@ -79,9 +84,7 @@ def _mark(project: int) -> Mark:
     return found["count"], found["last"] or 0
 
 
-def _entries(rows: QuerySet[MemoryVector]) -> list[Entry]:
+def _entries(rows: QuerySet[MemoryVector]) -> Iterator[Entry]:
     values = rows.values_list("pk", "memory_id", "vector", "pieces")[:MAX_MEMORIES]
-    return [
-        Entry(pk, memory, bytes(vector), bytes(pieces))
-        for pk, memory, vector, pieces in values.iterator(_CHUNK)
-    ]
+    for pk, memory, vector, pieces in values.iterator(_CHUNK):
+        yield Entry(pk, memory, bytes(vector), bytes(pieces))

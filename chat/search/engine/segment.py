@@ -1,7 +1,9 @@
 """A part of a project's index: the vectors and the word pieces of some memories, as arrays."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -29,27 +31,37 @@ class Entry:
 class Segment:
     """Never changed but for `alive`: entries that were replaced or deleted are only marked."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.rows: Rows = np.array([entry.row for entry in entries], np.int64)
-        self.memories: Rows = np.array([entry.memory for entry in entries], np.int64)
-        self.alive: npt.NDArray[np.bool_] = np.ones(len(entries), np.bool_)
-        joined = b"".join(entry.vector for entry in entries)
-        self._vectors: Floats = np.frombuffer(joined, np.float32).reshape(-1, DIMENSIONS)
-        texts = [np.frombuffer(entry.pieces, np.uint16) for entry in entries]
-        self._lengths: Floats = np.array([len(text) for text in texts], np.float32)
-        self.pieces_total = int(self._lengths.sum())
-        self._index(texts)
+    def __init__(self, entries: Iterable[Entry], most: int) -> None:
+        """`most` entries are taken. Arrays are made once, so that loading needs no second copy."""
+        rows, memories, texts = array("q"), array("q"), array("H")
+        lengths = array("I")
+        vectors: Floats = np.empty((most, DIMENSIONS), np.float32)
+        for place, entry in enumerate(islice(entries, most)):
+            rows.append(entry.row)
+            memories.append(entry.memory)
+            vectors[place] = np.frombuffer(entry.vector, np.float32)
+            texts.frombytes(entry.pieces)
+            lengths.append(len(entry.pieces) // texts.itemsize)
+        self.rows: Rows = np.array(rows, np.int64)
+        self.memories: Rows = np.array(memories, np.int64)
+        self.alive: npt.NDArray[np.bool_] = np.ones(len(rows), np.bool_)
+        self._vectors = vectors[: len(rows)]
+        self._lengths: Floats = np.array(lengths, np.float32)
+        self.pieces_total = len(texts)
+        owners = np.repeat(np.arange(len(rows), dtype=np.uint32), np.array(lengths, np.int64))
+        self._index(np.array(texts, np.uint16), owners)
 
-    def _index(self, texts: Sequence[Pieces]) -> None:
+    def _index(self, pieces: Pieces, owners: npt.NDArray[np.uint32]) -> None:
         """For each piece where it occurs and how often, one after another in order of pieces."""
-        owners = np.repeat(np.arange(len(texts)), self._lengths.astype(np.int64))
-        every = np.concatenate(texts) if texts else np.empty(0, np.uint16)
-        # Equal ones side by side: the piece above, the text below.
-        keys = every.astype(np.int64) << 32 | owners
-        found, counts = np.unique(keys, return_counts=True)
-        self._occurs: npt.NDArray[np.uint32] = (found & 0xFFFFFFFF).astype(np.uint32)
+        order = np.argsort(pieces, kind="stable")  # owners stay in order within a piece
+        pieces, owners = pieces[order], owners[order]
+        new = np.ones(len(pieces), np.bool_)
+        new[1:] = (pieces[1:] != pieces[:-1]) | (owners[1:] != owners[:-1])
+        begins = np.flatnonzero(new)
+        counts = np.diff(begins, append=len(pieces))
+        self._occurs: npt.NDArray[np.uint32] = owners[begins]
         self._counts: npt.NDArray[np.uint8] = np.minimum(counts, 255).astype(np.uint8)
-        self._pieces, self._starts = np.unique(found >> 32, return_index=True)
+        self._pieces, self._starts = np.unique(pieces[begins], return_index=True)
 
     @property
     def size_bytes(self) -> int:

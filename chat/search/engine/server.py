@@ -10,11 +10,9 @@ same account reach the socket.
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -144,10 +142,3 @@ def _with_database(call: Callable[[], Any]) -> Any:
     """After the database was away its connection is of no use."""
     close_old_connections()
     return call()
-
-
-def give_memory_back() -> None:
-    """What loading the model needed for a moment: 60 MB (glibc keeps it otherwise)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)

@@ -17,12 +17,17 @@ export class Rest {
     this.#csrfCookie = csrfCookie;
   }
 
-  get(path) {
+  async get(path) {
+    return (await this.getWhole(path)).answer;
+  }
+
+  /** As `get`, with what the headers say: `{answer, headers}`. */
+  getWhole(path) {
     return this.#request(path, {});
   }
 
-  post(path, body) {
-    return this.#request(path, {
+  async post(path, body) {
+    const { answer } = await this.#request(path, {
       method: "POST",
       headers: {
         "Content-Type": "application/json",
@@ -31,9 +36,10 @@ export class Rest {
       },
       body: JSON.stringify(body),
     });
+    return answer;
   }
 
-  /** The decoded answer. Throws Problem, also when the server could not be reached. */
+  /** The decoded answer and its headers. Throws Problem, also when the server could not be reached. */
   async #request(path, { headers, ...options }) {
     let response;
     try {
@@ -47,7 +53,7 @@ export class Rest {
     }
     const answer = await response.json().catch(() => null);
     if (!response.ok) throw new Problem(problemText(answer, response), response.status);
-    return answer;
+    return { answer, headers: response.headers };
   }
 }
 

@@ -177,6 +177,13 @@ export class Room {
     this.#dispatch({ type: "stored", memory });
   }
 
+  /** `{found: [{memory, score, why}], byKeywords}`, best first. Throws Problem. */
+  async similar(question) {
+    const query = new URLSearchParams({ q: question, limit: 10 });
+    const { answer, headers } = await this.#rest.getWhole(`${this.#path("memories")}similar/?${query}`);
+    return { found: answer, byKeywords: headers.get("X-Search-Mode") === "keywords" };
+  }
+
   /** Add a person by user name, or change their role. Throws Problem. */
   async invite(user, role) {
     await this.#rest.post(this.#path("members"), { user, role });

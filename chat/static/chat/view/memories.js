@@ -3,6 +3,7 @@ import { orderedMemories } from "../state.js";
 import { byId, element, setText, showText } from "./dom.js";
 import { submitting } from "./forms.js";
 import { KeyedList } from "./keyed.js";
+import { MemorySearch } from "./memory_search.js";
 import { prose } from "./prose.js";
 import { fullTime } from "./times.js";
 
@@ -11,6 +12,7 @@ export class MemoriesView {
   #rows;
   #form = byId("memory-form");
   #add = byId("memory-add");
+  #search = new MemorySearch();
 
   constructor() {
     this.#rows = new KeyedList(byId("memory-list"), {
@@ -36,6 +38,7 @@ export class MemoriesView {
   open(room) {
     this.#room = room;
     this.#rows.render([]);
+    this.#search.open(room);
     this.#form.hidden = true;
     this.#add.setAttribute("aria-expanded", "false");
   }
