@@ -12,12 +12,14 @@ from chat.admin.conversation import (
 from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
 from chat.admin.people import PersonAdmin
 from chat.admin.projects import MembershipAdmin, ProjectAdmin
+from chat.admin.search import MemoryVectorAdmin
 
 __all__ = [
     "ChatSessionAdmin",
     "MembershipAdmin",
     "MemoryAdmin",
     "MemoryDependencyAdmin",
+    "MemoryVectorAdmin",
     "MessageAdmin",
     "PersonAdmin",
     "ProjectAdmin",
