@@ -13,6 +13,7 @@ from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
 from chat.admin.people import PersonAdmin
 from chat.admin.projects import MembershipAdmin, ProjectAdmin
 from chat.admin.runs import AiRunAdmin
+from chat.admin.search import MemoryVectorAdmin
 
 __all__ = [
     "AiRunAdmin",
@@ -20,6 +21,7 @@ __all__ = [
     "MembershipAdmin",
     "MemoryAdmin",
     "MemoryDependencyAdmin",
+    "MemoryVectorAdmin",
     "MessageAdmin",
     "PersonAdmin",
     "ProjectAdmin",

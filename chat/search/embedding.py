@@ -19,6 +19,8 @@ from realtime.retrying import retried
 
 BATCH = 8  # texts of one question to the embedder: about a third of a second
 
+_TOGETHER = 5_000  # ids of one query
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -35,17 +37,22 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def forget_stale(memory: Memory) -> None:
-    """Drop the vector of an earlier text.
+def forget_stale(memories: Sequence[Memory]) -> list[Memory]:
+    """Drop the vectors of earlier texts; those of the memories that have none now.
 
-    In the transaction that changed it: search never finds a memory by what it no longer says.
+    In the transaction that changed them: search never finds a memory by what it no longer says.
     """
-    known = MemoryVector.objects.filter(memory_id=memory.pk)
-    known.exclude(text_hash=hash_of(text_of(memory))).delete()
-
-
-def without_vector(memory: Memory) -> bool:
-    return not MemoryVector.objects.filter(memory_id=memory.pk).exists()
+    bare: list[Memory] = []
+    for begin in range(0, len(memories), _TOGETHER):
+        rows = {row.pk: row for row in memories[begin : begin + _TOGETHER]}
+        hashes = dict(
+            MemoryVector.objects.filter(memory_id__in=rows).values_list("memory_id", "text_hash")
+        )
+        fresh = {key for key, known in hashes.items() if known == hash_of(text_of(rows[key]))}
+        if stale := hashes.keys() - fresh:
+            MemoryVector.objects.filter(memory_id__in=stale).delete()
+        bare += [row for key, row in rows.items() if key not in fresh]
+    return bare
 
 
 def pending(

@@ -11,9 +11,10 @@ from chat.models import Memory
 from chat.search import client
 from chat.search.client import EmbedderAway
 from chat.search.companion import installed
-from chat.search.embedding import forget_stale, pending, store, without_vector
+from chat.search.embedding import forget_stale, pending, store
 from realtime.database import in_database
 from realtime.jobs import JobContext, RetryLater, job, periodic
+from realtime.log.writing import call_together
 
 SWEEP_S = 300.0
 _AWAY_S = 5.0  # what an embedder takes to be started again
@@ -46,7 +47,12 @@ async def sweep_vectors(context: JobContext) -> None:
 
 def embed_when_changed(memory: Memory) -> None:
     """In the transaction that stored the memory: its vector is made after the commit."""
-    forget_stale(memory)
-    if settings.PM.embedder and installed() and without_vector(memory):
-        key = f"chat.embed.{memory.project_id}"
-        embed_memories.using(unique_key=key).enqueue(project=memory.project_id)
+    call_together(_embed_later, memory)
+
+
+def _embed_later(memories: list[Memory]) -> None:
+    bare = forget_stale(memories)
+    if settings.PM.embedder and installed():
+        for project in sorted({memory.project_id for memory in bare}):
+            key = f"chat.embed.{project}"
+            embed_memories.using(unique_key=key).enqueue(project=project)

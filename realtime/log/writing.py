@@ -45,6 +45,18 @@ class _Gathered:
         """Never left to do: the gathering takes it out before the commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """A call among the commit hooks until its gathering ends; dropped there like a draft."""
+
+    gathering: object
+    function: Callable[[list[Any]], None]
+    argument: Any
+
+    def __call__(self) -> None:
+        """Never left to do: the gathering takes it out before the commit."""
+
+
 _SWITCHES: dict[Family, Callable[[Options], bool]] = {
     Family.CHAT: lambda given: given.realtime_chat_broadcasting,
     Family.MEMORY: lambda given: given.realtime_memory_updates,
@@ -113,8 +125,22 @@ def publishing_together() -> Iterator[None]:
     finally:
         connection._realtime_gathering = None  # type: ignore[attr-defined]  # noqa: SLF001
     together = _taken(gathering)
+    later = _taken_calls(gathering)
     for stream in sorted(together):
         _append(stream, together[stream])
+    for function, arguments in later.items():
+        function(arguments)
+
+
+def call_together(function: Callable[[list[Any]], None], argument: Any) -> None:
+    """Have `function([argument])` called now, or inside `publishing_together` once at its end with
+    the arguments of all such calls: what a receiver adds for each row must not cost once per row.
+    """
+    gathering = _gathering()
+    if gathering is None:
+        function([argument])
+    else:
+        transaction.on_commit(_Later(gathering, function, argument))
 
 
 def published_seq(stream: str) -> int | None:
@@ -132,6 +158,20 @@ def published_seq(stream: str) -> int | None:
 def _gathering() -> object | None:
     """The open gathering of this thread's connection: `connection` is one object per thread."""
     return getattr(connection, "_realtime_gathering", None)
+
+
+def _taken_calls(gathering: object) -> dict[Callable[[list[Any]], None], list[Any]]:
+    """Likewise the calls, by function."""
+    calls: dict[Callable[[list[Any]], None], list[Any]] = {}
+    others: list[Any] = []
+    for entry in connection.run_on_commit:
+        hook: object = entry[1]
+        if isinstance(hook, _Later) and hook.gathering is gathering:
+            calls.setdefault(hook.function, []).append(hook.argument)
+        else:
+            others.append(entry)
+    connection.run_on_commit = others
+    return calls
 
 
 def _taken(gathering: object) -> dict[str, list[_Checked]]:

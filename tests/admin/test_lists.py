@@ -15,7 +15,7 @@ from django.utils import timezone
 from chat.actions.memories import store_memory
 from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
-from chat.models import ReadCursor, ReadNotice, User
+from chat.models import MemoryVector, ReadCursor, ReadNotice, User
 from realtime.incidents import open_incident
 from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
 
@@ -34,6 +34,7 @@ def fill(operator: User, number: int) -> None:
     send_message(person, row.pk, body="hello", client_ref=f"ref-{number}", ask_ai=True)
     first = store_memory(person, row.pk, title="first")
     store_memory(person, row.pk, title="second", depends_on=[first.pk])
+    MemoryVector.objects.create(memory=first, project=row)
     ReadCursor.objects.create(project=row, user=person, seq=1)
     ReadNotice.objects.create(project=row, told_at=timezone.now())
     stream = Stream.objects.get(name=f"project.{row.pk}")

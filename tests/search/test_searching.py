@@ -7,10 +7,11 @@ import pytest
 
 from chat.actions.memories import delete_memory, store_memory, update_memory
 from chat.actions.projects import create_project
-from chat.models import MemoryVector
+from chat.models import Memory, MemoryVector
 from chat.queries.similar import SearchMode, similar_memories
 from chat.search import client, embedding
 from chat.search.client import EmbedderAway
+from realtime.models import Job
 from tests.api.conftest import ApiClient, Team, assert_problem
 from tests.nodes.server import wait_until
 from tests.search.conftest import Embedder
@@ -180,3 +181,23 @@ def test_any_text_is_a_question(team: Team, embedder: Embedder) -> None:
     embedding.embed_pending()
     for text in ("🙂", "你好世界", "?!", "%_\\", "x" * 2000, "the of and", "' OR 1=1 --"):
         assert similar_memories(team.project.pk, text).mode is SearchMode.MEANING
+
+
+def test_many_memories_are_forgotten_and_enqueued_together(
+    team: Team, embedder: Embedder, settings: Any
+) -> None:
+    """A bulk write costs no query for each row, and is one job for the project."""
+    remember(team, UPLOAD, LOGIN, LEAVING)
+    embedding.embed_pending()
+    settings.PM = settings.PM.model_copy(update={"embedder": True})
+    Memory.objects.filter(project=team.project).update(body="the same for all")
+    assert MemoryVector.objects.count() == 0
+    assert Job.objects.filter(name="chat.embed_memories").count() == 1
+
+
+def test_change_of_other_fields_keeps_the_vector(team: Team, embedder: Embedder) -> None:
+    """Only title and body are embedded."""
+    (upload,) = remember(team, UPLOAD)
+    embedding.embed_pending()
+    update_memory(team.owner, upload, importance=0.9, pinned=True)
+    assert MemoryVector.objects.filter(memory_id=upload).exists()
