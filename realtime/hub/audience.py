@@ -48,10 +48,12 @@ class Block:
         self.codec = codec
         self.members: dict[Subscription, int] = {}  # to its descriptor
 
-    def write(self, frames: Batch) -> None:
-        """To every member. Who does not take all of it at once leaves the block, and gets the rest
-        through its own writer."""
+    def write(self, frames: Batch, last: int | None = None) -> None:
+        """To every member; the cursor moves to `last` where that is given. Who does not take all of
+        it at once leaves the block, and gets the rest through its own writer."""
         data = frames.form(self.codec)
+        if last is not None:
+            self.cursor = last
         size = len(data)
         put = write
         taken: dict[int, int] = {}  # by those who took less
@@ -66,10 +68,13 @@ class Block:
             self._hand_back(data, taken)
 
     def _hand_back(self, data: bytes, taken: dict[int, int]) -> None:
-        for subscription, descriptor in list(self.members.items()):
-            direct = subscription.sink.direct
-            if descriptor in taken and direct is not None:
-                direct.finish_nowait(memoryview(data)[taken[descriptor] :])
+        leavers = [one for one, descriptor in self.members.items() if descriptor in taken]
+        rests = [(one.sink.direct, taken[self.members[one]]) for one in leavers]
+        for subscription in leavers:  # all of them, before anything else is done with any
+            subscription.leave_block()
+        for direct, count in rests:
+            if direct is not None:
+                direct.finish_nowait(memoryview(data)[count:])
 
     def has_room(self, count: int, cursor: int, codec: Codec) -> bool:
         """For that many more who stand like this."""

@@ -44,6 +44,7 @@ class FanOut:
         "_ring",
         "_running",
         "_signalled_at",
+        "_skips",
         "_spawn",
         "audience",
         "position",
@@ -55,13 +56,16 @@ class FanOut:
         self._last = 0
         self._ring = ring
         self._spawn = spawn
-        self._running = False
+        self._running = False  # in slices, which nothing else is done between
+        self._skips = 0
         self._signalled_at = -JOIN_SIGNALS_S
         self._gathered: list[bytes] | None = None
         self._gathered_bytes = 0
 
     def skip_to(self, last: int) -> None:
-        """Push nothing up to `last`: the stream was opened, reset or jumped there."""
+        """Push nothing up to `last`: the stream was opened, reset or jumped there. A fan-out that
+        is under way ends: what it has is of the log as it was."""
+        self._skips += 1
         self.position = self._last = last
 
     def run(self, last: int) -> None:
@@ -101,29 +105,32 @@ class FanOut:
             self._gathered_bytes += len(frame)
 
     def _write_gathered(self) -> None:
+        """Not between the slices of a fan-out: who moves from one block to another then would be
+        told twice, or not at all."""
+        loop = asyncio.get_running_loop()
+        if self._running:
+            loop.call_later(JOIN_SIGNALS_S, self._write_gathered)
+            return
         gathered, self._gathered = self._gathered, None
-        self._signalled_at = asyncio.get_running_loop().time()
+        self._signalled_at = loop.time()
         batch = Batch(gathered or ())
         if len(self.audience) <= SLICE:
             for _ in self._tell(batch):
                 pass
         else:
-            self._spawn(self._tell_sliced(batch))
+            self._running = True
+            self._spawn(self._run_sliced(batch))
 
     def _tell(self, batch: Batch) -> Iterator[None]:
-        """A slice at each step."""
+        """A slice at each step. Who leaves a block on the way was written to there."""
+        singles = list(self.audience.singles)
         for block in self.audience.blocks:
             block.write(batch)
             yield
-        for readers in _slices(self.audience.singles):
+        for readers in _slices(singles):
             for subscription in readers:
-                if subscription.block is None:  # else it has joined one meanwhile
-                    subscription.take_signals(batch)
+                subscription.take_signals(batch)
             yield
-
-    async def _tell_sliced(self, batch: Batch) -> None:
-        for _ in self._tell(batch):
-            await asyncio.sleep(0)
 
     def _due(self) -> list[Due]:
         """What is not yet handed out, or nothing when the ring no longer holds it."""
@@ -141,12 +148,14 @@ class FanOut:
     def _hand_out(self, due: Due) -> Iterator[None]:
         """A slice at each step. A block is written to as one where nobody's right may end and all
         of the batch is new to it; its members are served one by one otherwise."""
+        skips = self._skips
         together = all(entry.ends is None for entry in due.entries)
         for block in self.audience.blocks:
             if together and block.cursor == due.first - 1:
-                block.cursor = due.last
-                block.write(due.frames)
+                block.write(due.frames, due.last)
                 yield
+                if self._skips != skips:
+                    return
             elif block.cursor < due.last:
                 self.audience.dissolve(block)
         worth_blocks = len(self.audience) >= BLOCKS_FROM
@@ -154,6 +163,8 @@ class FanOut:
             for subscription in readers:
                 self._hand_to(subscription, due, worth_blocks=worth_blocks)
             yield
+            if self._skips != skips:
+                return
         self.audience.compact()
 
     def _hand_to(self, subscription: "Subscription", due: Due, *, worth_blocks: bool) -> None:
@@ -163,9 +174,12 @@ class FanOut:
         elif subscription.take_live(*due):
             self.audience.settle(subscription)
 
-    async def _run_sliced(self) -> None:
+    async def _run_sliced(self, signals: Batch | None = None) -> None:
         """In a large room heartbeats and other streams get their turn between two slices."""
         try:
+            if signals is not None:
+                for _ in self._tell(signals):
+                    await asyncio.sleep(0)
             while self.position < self._last:
                 for due in self._due():
                     for _ in self._hand_out(due):

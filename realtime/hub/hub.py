@@ -126,7 +126,7 @@ class Hub:
         if stream is not None:
             stream.touch()
             return stream
-        stream = self.streams[row.name] = HubStream(row.name, self.reader, self.spawn)
+        stream = self.streams[row.name] = HubStream(row.name, self.reader, self._spawn)
         stream.open_as(row, user_id, read_at)
         self._join_group(stream)
         if not self._unlooked:

@@ -53,7 +53,7 @@ def _compiled(
 ) -> str | None:
     """None where a value may change the statement, or where more comes back than the key."""
     connection = connections[using]
-    plain = not any(hasattr(field, "get_placeholder") for field in fields)
+    plain = not any(hasattr(field, "get_placeholder") or field.has_db_default() for field in fields)
     key_only = list(returning) == [row._meta.auto_field]  # noqa: SLF001
     if not (plain and key_only and connection.features.can_return_columns_from_insert):
         return None

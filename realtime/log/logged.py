@@ -187,7 +187,7 @@ class LoggedModel(models.Model):
         self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any
     ) -> Any:
         """Django's own, by a statement that is kept."""
-        if not raw:
+        if not raw and manager.model is type(self):
             found = inserted(self, fields, returning_fields, using)
             if found is not None:
                 return found

@@ -193,6 +193,9 @@ class Presence:
                 names = self._untold(names) if time.monotonic() < ends else []
         except Unavailable as error:
             logger.debug("presence not known: %s", error.message)
+        except Exception:
+            # A named top-level loop: whoever asked meanwhile would wait for ever.
+            logger.exception("presence not told")
         return answered
 
     def _untold(self, names: Sequence[str]) -> list[str]:

@@ -92,6 +92,8 @@ class Room:
         tab = self.tabs.get(connection.id)
         if tab is None:
             tab = self.tabs[connection.id] = self.untold[connection.id] = Tab(connection)
+            if tab.lease in self.released:
+                self.released.remove(tab.lease)
         return tab
 
     def change(self, tab: Tab, state: str) -> None:
@@ -103,8 +105,9 @@ class Room:
     def told(self, tab: Tab, state: str) -> None:
         """The store has this state of the tab, which may have changed or gone since."""
         tab.told = state
-        if tab.state == state:
-            self.untold.pop(tab.connection.id, None)
+        # The connection may have come anew meanwhile: that tab is still to be told of.
+        if tab.state == state and self.untold.get(tab.connection.id) is tab:
+            del self.untold[tab.connection.id]
 
     def _unknown(self, tab: Tab) -> None:
         """The store has nothing of the tab."""

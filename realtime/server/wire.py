@@ -26,6 +26,8 @@ FULL_BYTES = 65_536
 FLOODED_BYTES = 262_144  # above it a peer that goes on asking is not read
 CLOSE_WITHIN_S = 10.0  # what a peer has to answer a close, as uvicorn gives it
 
+_UNKNOWN, _NONE = -1, -2  # descriptors that are none: to be asked for, and never there
+
 _PING = b"\x89\x04ping"  # any byte of the peer answers it
 
 logger = logging.getLogger(__name__)
@@ -89,7 +91,7 @@ class Wire(asyncio.Protocol):
         self._max_bytes = max_bytes
         self._early: list[str | bytes] | None = early
         self._held: list[bytes] | None = None  # to be written at the end of the loop's turn
-        self._descriptor = -1  # where the transport holds nothing and is written past
+        self._descriptor = _UNKNOWN  # where the transport holds nothing and is written past
         self.closed = False
         self.full = False
         self._deaf = True  # the transport's reading is paused
@@ -117,9 +119,11 @@ class Wire(asyncio.Protocol):
 
     def descriptor(self) -> int:
         """Where whole frames may be written past the transport, until the receiver hears that they
-        may not; -1 where they may not now. What it does not take belongs to `finish`."""
-        if self._descriptor < 0 and not self.closed and not self.buffered:
-            self._descriptor = _descriptor_of(self._transport)
+        may not; negative where they may not. What it does not take belongs to `finish`."""
+        known = self._descriptor != _UNKNOWN
+        if known or self.closed or self._receiver is None or self.buffered:
+            return self._descriptor
+        self._descriptor = _descriptor_of(self._transport)
         return self._descriptor
 
     def finish(self, rest: memoryview) -> None:
@@ -131,7 +135,7 @@ class Wire(asyncio.Protocol):
 
     def _withdraw(self) -> None:
         if self._descriptor >= 0:
-            self._descriptor = -1
+            self._descriptor = _UNKNOWN
             if self._receiver is not None:
                 self._receiver.descriptor_withdrawn()
 
@@ -379,11 +383,11 @@ class Wire(asyncio.Protocol):
 
 
 def _descriptor_of(transport: asyncio.Transport) -> int:
-    """-1 where the transport is more than a socket (TLS), or none."""
+    """_NONE where the transport is more than a socket (TLS), or none."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return _NONE
     connection = transport.get_extra_info("socket")
-    if connection is None or transport.get_extra_info("sslcontext") is not None:
-        return -1
-    return int(connection.fileno())
+    return _NONE if connection is None else int(connection.fileno())
 
 
 def _stands_between_messages(parser: Parser) -> bool:

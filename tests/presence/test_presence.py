@@ -12,6 +12,7 @@ import pytest
 from realtime import publisher
 from realtime.presence import presence as presence_module
 from realtime.presence.presence import Presence
+from realtime.presence.rooms import Room
 from realtime.presence.store import PresenceStore, Touch, Touched
 from realtime.protocol.errors import Unavailable
 from realtime.shared.store import SharedStore
@@ -167,6 +168,48 @@ def test_dead_store_is_nobody_known_until_it_is_back(
         assert counter == 1
 
     play(scene)
+
+
+def test_fault_of_one_touch_leaves_nobody_waiting(
+    play: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bug: whoever asked while a touch failed in a way that nobody foresaw waited for ever."""
+
+    async def scene(shared: SharedStore) -> None:
+        presence, store = node(shared)
+        real, begun, go_on = store.touch, asyncio.Event(), asyncio.Event()
+
+        async def faulty(touches: Sequence[Touch], *, limit_s: float) -> list[Touched]:
+            begun.set()
+            await go_on.wait()
+            monkeypatch.setattr(store, "touch", real)
+            raise ValueError("expected a list, got nonsense")
+
+        monkeypatch.setattr(store, "touch", faulty)
+        first = asyncio.ensure_future(presence.join(FakeConnection(1), STREAM))
+        await begun.wait()
+        second = asyncio.ensure_future(presence.join(FakeConnection(2), STREAM))
+        await asyncio.sleep(0)
+        go_on.set()
+        async with asyncio.timeout(5):
+            assert await first is None
+            assert 2 in ids(await second)
+
+    play(scene)
+
+
+def test_tab_that_came_anew_is_told_of() -> None:
+    """Bug: the answer about the connection's former tab passed for one about the new one, and the
+    release of the former ended the lease of both."""
+    one, room = FakeConnection(1), Room(STREAM)
+    former = room.tab_of(one)
+    (step,) = room.steps(renewing=False)
+    room.release(former)
+    anew = room.tab_of(one)
+    for tab, state in step.told:
+        room.told(tab, state)
+    assert list(room.untold.values()) == [anew]
+    assert room.released == []
 
 
 def test_emptied_store_has_everybody_again_after_one_round(play: Scene) -> None:
