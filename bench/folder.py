@@ -6,6 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# What is measured is the server: its worker and the embedder would count as its processes.
+ALONE = {"WORKER": "false", "EMBEDDER": "false"}
+
 
 @contextmanager
 def temporary_site(prefix: str, database_url: str | None) -> Iterator[dict[str, str]]:
@@ -13,6 +16,7 @@ def temporary_site(prefix: str, database_url: str | None) -> Iterator[dict[str, 
     with tempfile.TemporaryDirectory(prefix=prefix) as folder:
         yield {
             **os.environ,
+            **ALONE,
             "DATA_DIR": folder,
             # As deployed: DEBUG would write down every statement.
             "DEBUG": "false",

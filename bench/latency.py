@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from websockets.sync.client import connect
 
+from bench.folder import ALONE
 from bench.readers import RECEIPT_TIMEOUT_S, read_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,6 +211,7 @@ def main() -> None:
     options = parsed_options()
     with tempfile.TemporaryDirectory(prefix="pm-latency-") as folder:
         os.environ.update(DATA_DIR=folder, DEBUG="true", DATABASE_URL=options.database_url or "")
+        os.environ.update(ALONE)
         found = measure(options, dict(os.environ))
     kind = urlsplit(options.database_url).scheme if options.database_url else "sqlite"
     clock = "kernel" if sys.platform == "linux" else "recv"

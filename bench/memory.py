@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import psutil
 import uvloop
 
+from bench.folder import ALONE
 from bench.latency import running_server
 from bench.storm import cpu_s, process_at
 from tests.nodes.backstage import Backstage
@@ -228,6 +229,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pm-memory-") as folder:
         environment = {
             **os.environ,
+            **ALONE,
             "DATA_DIR": folder,
             "DEBUG": "false",
             "SECRET_KEY": base64.b64encode(os.urandom(48)).decode(),

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench.folder import ALONE
 from bench.peers.peer import BODY, REF, Peer, Place, Script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,6 +49,7 @@ class Ours(Peer):
     def variables(self, place: Place) -> Mapping[str, str]:
         return {
             **dict.fromkeys(_NOT_INHERITED, ""),
+            **ALONE,
             "DJANGO_SETTINGS_MODULE": "pm_project.settings",
             "DATA_DIR": str(place.folder),
             "DEBUG": "false",

@@ -23,6 +23,8 @@ PROJECTS = 3
 PEOPLE = 6
 # Short, so that what waits for a heartbeat or a drain happens often in a run.
 ENVIRONMENT = {
+    "WORKER": "false",  # nothing here is asked of one yet
+    "EMBEDDER": "false",
     "WEBSOCKET_HEARTBEAT_INTERVAL": "2",
     "WEBSOCKET_CONNECTION_TIMEOUT": "6",
     "DRAIN_WINDOW": "2",
