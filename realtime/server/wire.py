@@ -109,6 +109,8 @@ class Wire(asyncio.Protocol):
     @property
     def buffered(self) -> int:
         """Bytes that the kernel has not taken yet."""
+        if self._descriptor >= 0:
+            return 0
         held = sum(map(len, self._held)) if self._held is not None else 0
         return self._transport.get_write_buffer_size() + held
 

@@ -11,8 +11,9 @@ import pytest
 
 from realtime import publisher
 from realtime.presence import presence as presence_module
-from realtime.presence.presence import Presence
-from realtime.presence.rooms import Room
+from realtime.presence.presence import TOLD_IN_A_TURN, Presence
+from realtime.presence.rooms import Room, Step
+from realtime.presence.roster import Difference, Seen
 from realtime.presence.store import PresenceStore, Touch, Touched
 from realtime.protocol.errors import Unavailable
 from realtime.shared.store import SharedStore
@@ -141,6 +142,32 @@ def test_crowd_is_told_of_together_and_in_order(play: Scene, signals: list[dict[
             while len(signals) < 30:
                 await asyncio.sleep(0.01)
         assert [one["data"]["counter"] for one in signals] == list(range(1, 31))
+
+    play(scene)
+
+
+def test_those_who_leave_many_rooms_are_told_of_a_few_at_a_time(
+    play: Scene, signals: list[dict[str, Any]]
+) -> None:
+    """Bug: of thousands who were gone at once all was told within one turn of the event loop, and
+    nobody else's message moved for half a second."""
+
+    async def scene(shared: SharedStore) -> None:
+        presence, _ = node(shared)
+        rooms = [Room(f"project.{number}") for number in range(1, 41)]
+        left = [Difference(user, f"P{user}", "offline", "online") for user in (1, 2, 3)]
+        for room in rooms:
+            step = Step(room, Touch(room.name), [])
+            presence._saw(step, Touched(Seen("n", 3, left, None), ()))
+        assert len(signals) <= TOLD_IN_A_TURN
+        async with asyncio.timeout(5):
+            while len(signals) < len(rooms) * len(left):
+                before = len(signals)
+                await asyncio.sleep(0)
+                assert len(signals) - before <= TOLD_IN_A_TURN
+        for room in rooms:
+            told = [one["data"] for one in signals if one["stream"] == room.name]
+            assert [one["counter"] for one in told] == [1, 2, 3]
 
     play(scene)
 
