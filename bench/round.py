@@ -1,4 +1,5 @@
-"""One server of one peer goes through its scenarios; started anew when one of them fails."""
+"""One server of one peer goes through its scenarios; started anew when one of them fails, and for
+kinds that need it."""
 
 import sys
 import time
@@ -14,6 +15,9 @@ from bench.record import Record
 from bench.scenarios import Scenario
 from bench.servers import running
 from bench.valkey import forget_all
+
+# Kinds that get a server of their own: what is above an empty one must begin with an empty one.
+OF_THEIR_OWN = {"idle"}
 
 
 class Round:
@@ -40,12 +44,16 @@ class Round:
         begin = time.monotonic()
         figures: dict[str, Any] = {}
         error = None
+        if scenario.kind in OF_THEIR_OWN:
+            self._end()
         try:
             stage = self._ready()
             figures = KINDS[scenario.kind](stage, case)
             stage.clear()
         except (RuntimeError, OSError) as failure:
             error = str(failure)
+            self._end()
+        if scenario.kind in OF_THEIR_OWN:
             self._end()
         described = {"scenario": scenario.series, "kind": scenario.kind, "parameters": case}
         self._record.add(self._peer.name, described, repeat, figures, error)

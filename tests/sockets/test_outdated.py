@@ -54,21 +54,21 @@ def flood(client: Client, within_s: float) -> None:
         client.send('{"id":1,"cmd":"ping"}')
 
 
-def is_ended(server: Server, person: Person) -> bool:
-    """Flood until the server ends it. False where the connection stands still instead: Linux drops
+def ended_by_flood(server: Server, person: Person) -> str:
+    """Flood until the server ends it; the connection's id. Or until it stands still: Linux drops
     acknowledgements together with data that its full receive buffer has no room for, and then
     nothing moves in either direction until a retransmission, half a minute later, gets through."""
-    url, standstill_s = server.ws + "/ws", 6.0  # a close that is not answered takes five
-    client = Client(url, authorization=person.authorization, slow=True)
+    client = Client(server.ws + "/ws", authorization=person.authorization, slow=True)
     try:
         client.greeted()
-        client.socket.socket.settimeout(standstill_s)
+        client.socket.socket.settimeout(6.0)  # a close that is not answered takes five
         with pytest.raises(ConnectionClosed) as ended:
             flood(client, within_s=20)
     finally:
         cut(client)
     assert ended.value.rcvd is None or ended.value.rcvd.code == 4529
-    return not isinstance(ended.value.__cause__, TimeoutError)
+    connection: str = client.frames[0]["data"]["connection"]
+    return connection
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -78,8 +78,10 @@ def test_flood_of_a_peer_that_reads_nothing_is_ended(
     """Regression: refusals were queued as fast as they were provoked, without a bound; and the
     close stood in line behind them."""
     server = nodes[name]
-    assert any(is_ended(server, team.member) for _ in range(4))
-    wait_until(
-        lambda: any("closing" in line and "code=4529" in line for line in server.log),
-        "the end of the flood in the log",
+    connection = ended_by_flood(server, team.member)
+    closing, closed = (
+        f"closing connection={connection} code=4529",
+        f"closed connection={connection}",
     )
+    wait_until(lambda: any(closing in line for line in server.log), closing)
+    wait_until(lambda: any(closed in line for line in server.log), closed)
