@@ -6,7 +6,7 @@ import pytest
 
 from tests.ai.conftest import Join, Site, Team
 from tests.ai.growing import ended
-from tests.nodes.worker import WorkerProcess
+from tests.nodes.worker import working
 
 # The longest that a message may be is 16,000.
 BAD = [
@@ -88,15 +88,14 @@ def test_run_under_way_does_not_run_again(team: Team, join: Join) -> None:
     assert team.request("ada", "POST", f"{path}/again/").json()["state"] == "queued"
 
 
-def test_deleted_answer_ends_its_run_and_keeps_no_text(
-    team: Team, join: Join, worker: WorkerProcess
-) -> None:
+def test_deleted_answer_ends_its_run_and_keeps_no_text(team: Team, join: Join) -> None:
     """Taking the growing message away is taking all of it away, for good."""
     ada = join("ada")
-    run = team.ask("behave=endless go on")
-    ada.wait_for("ai_processing_progress")
-    ada.ok("delete_message", message=run["message"])
-    assert ended(ada, run["id"]).state == "cancelled"
+    with working(team.site.worker()):
+        run = team.ask("behave=endless go on")
+        ada.wait_for("ai_processing_progress")
+        ada.ok("delete_message", message=run["message"])
+        assert ended(ada, run["id"]).state == "cancelled"
     assert ada.ok("run", run=run["id"])["text"] == ""
     path = f"messages/{run['message']}/"
     assert team.request("ada", "GET", path).json()["body"] == ""
