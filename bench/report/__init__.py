@@ -1,8 +1,9 @@
-"""The report: a page in Markdown and pictures in SVG, from one file of results.
+"""The report: a page in Markdown and pictures in SVG, from files of results.
 
-Uses nothing but the file and the peers' titles; no picture needs a library.
+Uses nothing but the files and the peers' titles; no picture needs a library.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.report.page import page
@@ -15,12 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS, DOCS = ROOT / "bench" / "results", ROOT / "docs"
 
 
-def write(results: Path, docs: Path = DOCS) -> None:
+def write(results: Path, docs: Path = DOCS, *, later: Sequence[Path] = ()) -> None:
     """Write `performance.md` and its pictures anew; pictures that it no longer has are removed.
 
-    Raises ResultsError where the file is not one of the bench.
+    Of `later` results each replaces the scenarios that it has, with all their servers: what is
+    compared was measured beside each other. Raises ResultsError where a file is not of the bench.
     """
-    text, pictures = page(Results.read(results))
+    found = Results.read(results)
+    for path in later:
+        found = found.replaced_by(Results.read(path))
+    text, pictures = page(found)
     folder = docs / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.svg"):

@@ -58,13 +58,20 @@ def page(results: Results) -> tuple[str, dict[str, str]]:
     return "\n\n".join(parts) + "\n", pictures
 
 
+def _source(results: Results) -> str:
+    uncommitted = " with uncommitted changes" if results.commit.endswith("+") else ""
+    return (
+        f"`bench/results/{results.name}`, which was begun {results.date[:16].replace('T', ' ')} UTC"
+        f" at commit `{results.commit}`{uncommitted}"
+    )
+
+
 def _opening(results: Results) -> str:
-    said = [
-        (
-            f"Made by `python -m bench.report` from `bench/results/{results.name}`, which was begun"
-            f" {results.date[:16].replace('T', ' ')} UTC at commit `{results.commit}`"
-            f"{' with uncommitted changes' if results.commit.endswith('+') else ''}. Do not edit."
-        ),
+    said = [f"Made by `python -m bench.report` from {_source(results)}. Do not edit."]
+    for later in results.later:
+        again = ", ".join(f"`{name}`" for name in dict.fromkeys(run.scenario for run in later.runs))
+        said.append(f"Measured again, with all their servers: {again}, from {_source(later)}.")
+    said += [
         (
             "Figures of repeated measurements are the median, with the least and the greatest in"
             " brackets."

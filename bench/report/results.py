@@ -6,7 +6,7 @@ Repeated runs become one figure: the median, with the least and the greatest bes
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,6 +73,7 @@ class Results:
     skipped: Sequence[Skipped]
     generator: Mapping[str, Any]
     runs: Sequence[Run]
+    later: Sequence["Results"] = ()  # whose scenarios took the place of this one's
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -98,6 +99,12 @@ class Results:
             )
         except (KeyError, TypeError) as error:
             raise ResultsError(f"{path}: expected the fields of a run, lacks {error}") from error
+
+    def replaced_by(self, later: "Results") -> "Results":
+        """These results, but for all scenarios that `later` has."""
+        again = {run.scenario for run in later.runs}
+        kept = [run for run in self.runs if run.scenario not in again]
+        return replace(self, runs=[*kept, *later.runs], later=[*self.later, later])
 
     def peers(self, scenario: str | None = None) -> list[str]:
         """Those with a figure, in the order of the file; ours first, without the kernel."""

@@ -54,6 +54,25 @@ ROOM_RUNS = [
 ]
 
 
+def test_later_results_replace_whole_scenarios(tmp_path: Path) -> None:
+    """With all their servers, so that nothing is compared that was not measured beside it."""
+    first, second = tmp_path / "2026-11-23.json", tmp_path / "2026-11-23-again.json"
+    calm = run("ws", "calm", fan_out(15, 2, 3))
+    first.write_text(json.dumps(results(*ROOM_RUNS, calm)))
+    again = [run(peer, "room", fan_out(cpu, 10, 20)) for peer, cpu in (("ours", 8.0), ("ws", 16.0))]
+    second.write_text(json.dumps(results(*again, commit="44cd00c")))
+    write(first, tmp_path / "docs", later=[second])
+    page = (tmp_path / "docs" / "performance.md").read_text()
+    assert (
+        "Measured again, with all their servers: `room`, from `bench/results/2026-11-23-again"
+        in page
+    )
+    room = section(page, "One room at equal load")
+    assert "8.00" in room
+    assert "370" not in room
+    assert "15.0" in section(page, "One room at a tenth of that load")
+
+
 def test_repeats_are_shown_as_median_and_range(tmp_path: Path) -> None:
     """Three repeats: the middle one, with the least and the greatest beside it."""
     room = section(written(tmp_path, *ROOM_RUNS), "One room at equal load")
