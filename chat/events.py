@@ -4,7 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from chat.models import AiRun, ChatSession, Membership, Memory, Message, Project
+from chat.context.findings import Findings
+from chat.models import (
+    AiRun,
+    ChatSession,
+    Membership,
+    Memory,
+    Message,
+    Project,
+    ProjectContext,
+)
+from chat.queries.similar import Match
 from realtime.log.entries import EVERYONE, EventDraft
 from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
@@ -158,6 +168,38 @@ def memory_deleted(row: Memory) -> EventDraft:
 def dependency_updated(memory_id: int, depends_on: Iterable[int]) -> EventDraft:
     data = {"memory": memory_id, "depends_on": sorted(depends_on)}
     return EventDraft("dependency_updated", data)
+
+
+def _match(one: Match) -> dict[str, Any]:
+    return {
+        "memory": one.memory.pk,
+        "title": one.memory.title,
+        "score": one.score,
+        "why": one.why,
+    }
+
+
+def similar_issues(found: Findings) -> EventDraft:
+    data = {"message": found.message, "issues": [_match(one) for one in found.issues]}
+    return EventDraft("similar_issues_found", data)
+
+
+def context_summary(row: ProjectContext) -> EventDraft:
+    data = {"project": row.project_id, "summary": row.summary}
+    return EventDraft("context_summary_updated", data)
+
+
+def context_analysed(found: Findings) -> EventDraft:
+    """Nothing of the message's own text: the log would keep it when the message is taken back."""
+    data = {
+        "message": found.message,
+        "mode": found.mode.value if found.mode else None,
+        "memories": [_match(one) for one in found.memories],
+        "dependencies": found.dependencies,
+        "timings_ms": found.timings_ms,
+        "errors": [{"step": one.step.value, "code": one.trouble.value} for one in found.errors],
+    }
+    return EventDraft("context_analysis_complete", data)
 
 
 def project_saved(row: Project, *, created: bool) -> EventDraft:

@@ -2,6 +2,7 @@
 
 from realtime.jobs import JobContext, job
 
+CONTEXT_TIMEOUT_S = 3600.0  # a conversation that does not pause is followed by one job
 RUN_PRIORITY = 50  # somebody waits for the answer
 RUN_TIMEOUT_S = 3600.0  # above all limits of its own, waiting for a place included
 
@@ -13,3 +14,11 @@ async def answer(context: JobContext, run: int) -> None:
     from chat.ai.office import this_office
 
     await carry_out(context, run, this_office())
+
+
+@job(name="chat.analyse_context", timeout_s=CONTEXT_TIMEOUT_S)
+async def analyse_context(context: JobContext, project: int) -> None:
+    """Find out what the project's new messages mean to it."""
+    from chat.context.engine import follow
+
+    await follow(context, project)

@@ -6,6 +6,7 @@ Saving goes through the models, so that what is changed here reaches every conne
 from chat.admin.conversation import (
     ChatSessionAdmin,
     MessageAdmin,
+    ProjectContextAdmin,
     ReadCursorAdmin,
     ReadNoticeAdmin,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "MessageAdmin",
     "PersonAdmin",
     "ProjectAdmin",
+    "ProjectContextAdmin",
     "ReadCursorAdmin",
     "ReadNoticeAdmin",
 ]

@@ -70,6 +70,14 @@ class Migration(migrations.Migration):
                 ('told_at', models.DateTimeField()),
             ],
         ),
+        migrations.CreateModel(
+            name='ProjectContext',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='context', serialize=False, to='chat.project')),
+                ('analysed_to', models.BigIntegerField(default=0)),
+                ('summary', models.TextField(blank=True, default='')),
+            ],
+        ),
         migrations.AddField(
             model_name='project',
             name='created_by',
