@@ -165,8 +165,10 @@ def memory_deleted(row: Memory) -> EventDraft:
     return EventDraft("memory_deleted", {"memory": row.pk})
 
 
-def dependency_updated(memory_id: int, depends_on: Iterable[int]) -> EventDraft:
-    data = {"memory": memory_id, "depends_on": sorted(depends_on)}
+def dependency_updated(
+    memory_id: int, depends_on: Iterable[int], because: int | None = None
+) -> EventDraft:
+    data = {"memory": memory_id, "depends_on": sorted(depends_on), "because": because}
     return EventDraft("dependency_updated", data)
 
 

@@ -31,3 +31,12 @@ def dependents_of(
                 reached[memory] = reached[depends_on]
                 edge.append(memory)
     return dict(islice(reached.items(), given, given + limit))
+
+
+def dependencies_of(memories: Iterable[int]) -> dict[int, list[int]]:
+    """What each of them depends on."""
+    found: dict[int, list[int]] = {memory: [] for memory in memories}
+    rows = MemoryDependency.objects.filter(memory_id__in=found)
+    for memory, depends_on in rows.values_list("memory_id", "depends_on_id"):
+        found[memory].append(depends_on)
+    return found

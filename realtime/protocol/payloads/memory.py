@@ -36,10 +36,15 @@ class RelevanceChanged(Shape):
 
 
 class DependencyUpdated(Shape):
-    """What `memory` now depends on, whole."""
+    """What `memory` now depends on, whole.
+
+    because: a memory that changed or went, on which `memory` rests directly or by others; None
+    where only the list changed
+    """
 
     memory: Id
     depends_on: list[Id]
+    because: Id | None = None
 
 
 class RelevantMemory(Shape):
