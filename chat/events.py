@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from chat.context.findings import Findings
 from chat.models import (
     AiRun,
@@ -66,6 +68,7 @@ def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, An
         "reference": row.reference,
         "depends_on": sorted(ids),
         "expires_at": wire_time(row.expires_at) if row.expires_at else None,
+        "expiring": row.expiring,
         "created_at": wire_time(row.created_at),
         "updated_at": wire_time(row.updated_at),
     }
@@ -80,8 +83,6 @@ def message_saved(row: Message, *, created: bool) -> EventDraft:
 
 
 def message_deleted(row: Message) -> EventDraft:
-    from django.utils import timezone
-
     data = {"message": row.pk, "deleted_at": wire_time(row.deleted_at or timezone.now())}
     return EventDraft("message_deleted", data, redacts=row.subject)
 
@@ -162,7 +163,9 @@ def memory_saved(row: Memory, *, created: bool) -> EventDraft:
 
 
 def memory_deleted(row: Memory) -> EventDraft:
-    return EventDraft("memory_deleted", {"memory": row.pk})
+    """Of one whose time had come, that it expired, whoever deleted it."""
+    expired = row.expires_at is not None and row.expires_at <= timezone.now()
+    return EventDraft("memory_expired" if expired else "memory_deleted", {"memory": row.pk})
 
 
 def dependency_updated(

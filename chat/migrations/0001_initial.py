@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                 ('pinned', models.BooleanField(default=False)),
                 ('reference', models.CharField(blank=True, max_length=200, null=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('expiring', models.BooleanField(default=False, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memories', to='chat.project')),
@@ -219,6 +220,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='memory',
             index=models.Index(fields=['project', '-id'], name='memory_project_id'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['expires_at'], name='memory_expires'),
         ),
         migrations.AddConstraint(
             model_name='memory',

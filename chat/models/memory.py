@@ -39,7 +39,10 @@ class MemoryQuerySet(LoggedQuerySet["Memory"]):  # type: ignore[override, unused
 
 
 class Memory(LoggedModel):
-    """`importance` is from 0 to 1; `reference` names where it came from, once per project."""
+    """`importance` is from 0 to 1; `reference` names where it came from, once per project.
+
+    expires_at: it is deleted then; `expiring` from a day before, which is told as a change
+    """
 
     anchors = ("project_id",)
     announced_with = ("dependencies",)
@@ -56,6 +59,7 @@ class Memory(LoggedModel):
     pinned = models.BooleanField(default=False)
     reference = models.CharField(max_length=200, null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    expiring = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -64,7 +68,14 @@ class Memory(LoggedModel):
         constraints = [
             models.UniqueConstraint(fields=["project", "reference"], name="memory_reference")
         ]
-        indexes = [models.Index(fields=["project", "-id"], name="memory_project_id")]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="memory_project_id"),
+            models.Index(
+                fields=["expires_at"],
+                name="memory_expires",
+                condition=models.Q(expires_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title

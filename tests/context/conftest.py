@@ -40,6 +40,11 @@ def claimed_job() -> JobContext:
     return JobContext(row.pk, row.attempt, row.token, row.enqueued_at, lambda: pytest.fail("no"))
 
 
+def carry_out(task: Any, context: JobContext) -> None:
+    """What a worker does with a job that it has claimed."""
+    async_to_sync(task.func)(context)
+
+
 @dataclass
 class Conversation:
     """What is said in the team's project, and what the engine tells of it."""

@@ -8,6 +8,8 @@ MemoryKind = Literal["fact", "decision", "issue", "task", "note"]
 
 
 class Memory(Shape):
+    """`expiring` from a day before `expires_at`; at that moment it goes, with `memory_expired`."""
+
     id: Id
     project: Id
     kind: MemoryKind
@@ -18,6 +20,7 @@ class Memory(Shape):
     reference: str | None
     depends_on: list[Id]
     expires_at: Moment | None
+    expiring: bool = False
     created_at: Moment
     updated_at: Moment
 
