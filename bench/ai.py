@@ -185,7 +185,12 @@ SHARES = (("p50", 0.5), ("p95", 0.95))
 
 def measure(runs: int, rate: float, seconds: float) -> bool:
     """Print the figures; whether the goal was met."""
-    variables = {"DEBUG": "false", "SECRET_KEY": secrets.token_urlsafe(40), "WORKER": "false"}
+    variables = {
+        "DEBUG": "false",
+        "SECRET_KEY": secrets.token_urlsafe(40),
+        "WORKER": "false",
+        "CONTEXT_ENGINE": "false",
+    }
     with (
         tempfile.TemporaryDirectory(prefix="pm-ai-") as folder,
         temporary_installation(Path(folder), ALLOWED_HOSTS="127.0.0.1", **variables) as installed,

@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What is measured is the server: its worker and the embedder would count as its processes.
-ALONE = {"WORKER": "false", "EMBEDDER": "false"}
+# What is measured is the server: its worker and the embedder would count as its processes, and the
+# context engine is the work of the worker.
+ALONE = {"WORKER": "false", "EMBEDDER": "false", "CONTEXT_ENGINE": "false"}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 class Options(Protocol):
     """The attributes used here; units and defaults stand in `.env.example`."""
 
+    context_engine: bool
     ai_model: str
     ai_base_url: str | None
     ai_api_key: SecretStr | None

@@ -4,7 +4,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from chat.models import AiRun, ChatSession, Membership, Memory, Message, Project
+from django.utils import timezone
+
+from chat.context.findings import Findings
+from chat.models import (
+    AiRun,
+    ChatSession,
+    Membership,
+    Memory,
+    Message,
+    Project,
+    ProjectContext,
+)
+from chat.queries.similar import Match
 from realtime.log.entries import EVERYONE, EventDraft
 from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
@@ -56,6 +68,7 @@ def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, An
         "reference": row.reference,
         "depends_on": sorted(ids),
         "expires_at": wire_time(row.expires_at) if row.expires_at else None,
+        "expiring": row.expiring,
         "created_at": wire_time(row.created_at),
         "updated_at": wire_time(row.updated_at),
     }
@@ -70,8 +83,6 @@ def message_saved(row: Message, *, created: bool) -> EventDraft:
 
 
 def message_deleted(row: Message) -> EventDraft:
-    from django.utils import timezone
-
     data = {"message": row.pk, "deleted_at": wire_time(row.deleted_at or timezone.now())}
     return EventDraft("message_deleted", data, redacts=row.subject)
 
@@ -152,12 +163,48 @@ def memory_saved(row: Memory, *, created: bool) -> EventDraft:
 
 
 def memory_deleted(row: Memory) -> EventDraft:
-    return EventDraft("memory_deleted", {"memory": row.pk})
+    """Of one whose time had come, that it expired, whoever deleted it."""
+    expired = row.expires_at is not None and row.expires_at <= timezone.now()
+    return EventDraft("memory_expired" if expired else "memory_deleted", {"memory": row.pk})
 
 
-def dependency_updated(memory_id: int, depends_on: Iterable[int]) -> EventDraft:
-    data = {"memory": memory_id, "depends_on": sorted(depends_on)}
+def dependency_updated(
+    memory_id: int, depends_on: Iterable[int], because: int | None = None
+) -> EventDraft:
+    data = {"memory": memory_id, "depends_on": sorted(depends_on), "because": because}
     return EventDraft("dependency_updated", data)
+
+
+def _match(one: Match) -> dict[str, Any]:
+    return {
+        "memory": one.memory.pk,
+        "title": one.memory.title,
+        "score": one.score,
+        "why": one.why,
+    }
+
+
+def similar_issues(found: Findings) -> EventDraft:
+    data = {"message": found.message, "issues": [_match(one) for one in found.issues]}
+    return EventDraft("similar_issues_found", data)
+
+
+def context_summary(row: ProjectContext) -> EventDraft:
+    data = {"project": row.project_id, "summary": row.summary}
+    return EventDraft("context_summary_updated", data)
+
+
+def context_analysed(found: Findings) -> EventDraft:
+    """Nothing of the message's own text: the log would keep it when the message is taken back."""
+    data = {
+        "message": found.message,
+        "mode": found.mode.value if found.mode else None,
+        "memories": [_match(one) for one in found.memories],
+        "dependencies": found.dependencies,
+        "timings_ms": found.timings_ms,
+        "errors": [{"step": one.step.value, "code": one.trouble.value} for one in found.errors],
+    }
+    return EventDraft("context_analysis_complete", data)
 
 
 def project_saved(row: Project, *, created: bool) -> EventDraft:

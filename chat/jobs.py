@@ -1,7 +1,12 @@
 """What workers do for chat. Servers import this to enqueue: nothing here that only workers need."""
 
-from realtime.jobs import JobContext, job
+from django.utils import timezone
 
+from realtime.database import in_database
+from realtime.jobs import JobContext, job, periodic
+
+CONTEXT_TIMEOUT_S = 3600.0  # a conversation that does not pause is followed by one job
+EXPIRY_EVERY_S = 60.0
 RUN_PRIORITY = 50  # somebody waits for the answer
 RUN_TIMEOUT_S = 3600.0  # above all limits of its own, waiting for a place included
 
@@ -13,3 +18,23 @@ async def answer(context: JobContext, run: int) -> None:
     from chat.ai.office import this_office
 
     await carry_out(context, run, this_office())
+
+
+@job(name="chat.analyse_context", timeout_s=CONTEXT_TIMEOUT_S)
+async def analyse_context(context: JobContext, project: int) -> None:
+    """Find out what the project's new messages mean to it."""
+    from chat.context.engine import follow
+
+    await follow(context, project)
+
+
+@periodic(every_s=EXPIRY_EVERY_S, name="chat.expire_memories")
+async def expire_memories(context: JobContext) -> None:
+    """Warn of memories that go within a day, and let those go whose time has come."""
+    from chat.actions import expiry
+    from chat.queries.expiry import projects_with_due
+
+    for project_id in await in_database(projects_with_due, timezone.now()):
+        while await context.fenced(expiry.expire_memories, project_id):
+            if context.cancel_requested.is_set():
+                return

@@ -12,6 +12,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from chat import events
+from chat.actions.dependents import tell_dependents
 from chat.actions.runs import withdraw_run
 from chat.models import (
     ChatSession,
@@ -23,6 +24,7 @@ from chat.models import (
     Project,
     User,
 )
+from chat.models.memory import memories_touched
 from chat.search.jobs import embed_when_changed
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
@@ -35,6 +37,10 @@ Fields = Iterable[str] | None
 
 def _goes_with_project(origin: Any) -> bool:
     return isinstance(origin, Project) or getattr(origin, "model", None) is Project
+
+
+def _goes_with_memory(origin: Any) -> bool:
+    return isinstance(origin, Memory) or getattr(origin, "model", None) is Memory
 
 
 @receiver(post_save, sender=Message)
@@ -76,6 +82,11 @@ def memory_saved(
         embed_when_changed(row)
 
 
+@receiver(memories_touched, sender=Memory)
+def dependents_concerned(memories: Iterable[Memory], going: bool, **_: Any) -> None:
+    tell_dependents(memories, going=going)
+
+
 @receiver(post_delete, sender=Memory)
 def memory_deleted(instance: Memory, origin: Any = None, **_: Any) -> None:
     if not _goes_with_project(origin):
@@ -89,8 +100,9 @@ def dependency_changed(
     goes_with_memory = isinstance(origin, Memory) and origin.pk == instance.memory_id
     if not (raw or goes_with_memory or _goes_with_project(origin)):
         ids = instance.memory.dependencies.values_list("depends_on_id", flat=True)
+        gone = instance.depends_on_id if _goes_with_memory(origin) else None
         stream = project_stream(instance.memory.project_id)
-        publish(stream, events.dependency_updated(instance.memory_id, ids))
+        publish(stream, events.dependency_updated(instance.memory_id, ids, because=gone))
 
 
 @receiver(post_save, sender=Project)

@@ -90,6 +90,7 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
+    context_engine: bool = _setting(True, "true or false")
     ai_model: str = _setting(
         "extractive",
         "extractive, or PROVIDER:MODEL such as openai:gpt-4.1-mini",

@@ -13,6 +13,8 @@ import pytest
 os.environ["WORKER"] = "false"
 # Likewise a language model costs each of them two seconds of CPU.
 os.environ["EMBEDDER"] = "false"
+# Tests of other things count events and jobs. Those that are about the context engine ask for it.
+os.environ["CONTEXT_ENGINE"] = "false"
 
 
 @pytest.fixture(autouse=True)

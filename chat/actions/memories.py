@@ -5,10 +5,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from chat import events
 from chat.models import Memory, MemoryDependency, User
 from chat.queries.access import writing_membership
+from chat.queries.expiry import expiring
 from realtime.log.locks import lock_streams
 from realtime.log.writing import publish
 from realtime.protocol.errors import BadRequest, Conflict, NotFound
@@ -28,6 +30,7 @@ def store_memory(
     if reference and Memory.objects.filter(project_id=project_id, reference=reference).exists():
         raise Conflict(f"reference: expected a new one, got {reference!r}, which is stored already")
     memory = Memory(project_id=project_id, **fields)
+    memory.expiring = expiring(memory, timezone.now())
     memory.save()
     _depend(memory, depends_on)
     return memory
@@ -48,6 +51,7 @@ def update_memory(
         _depend(memory, depends_on)
     for name, value in fields.items():
         setattr(memory, name, value)
+    memory.expiring = expiring(memory, timezone.now())
     memory.save()
     return memory
 

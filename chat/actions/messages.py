@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import events
+from chat.actions.context import analyse_on_commit
 from chat.actions.runs import queue_run, require_question
 from chat.models import AiRun, Message, Role, User
 from chat.queries.access import require_writer, writing_membership
@@ -122,6 +123,7 @@ def send_message(
         reply_to_id=reply_to,
     )
     message.save()
+    analyse_on_commit(project_id)
     sent = _done(write, message, created=True)
     return replace(sent, run=queue_run(message, author)) if asks else sent
 

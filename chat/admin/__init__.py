@@ -6,6 +6,7 @@ Saving goes through the models, so that what is changed here reaches every conne
 from chat.admin.conversation import (
     ChatSessionAdmin,
     MessageAdmin,
+    ProjectContextAdmin,
     ReadCursorAdmin,
     ReadNoticeAdmin,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "MessageAdmin",
     "PersonAdmin",
     "ProjectAdmin",
+    "ProjectContextAdmin",
     "ReadCursorAdmin",
     "ReadNoticeAdmin",
 ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import Truncator
 
 from chat.admin.base import LoggedAdmin
-from chat.models import ChatSession, Message, ReadCursor, ReadNotice
+from chat.models import ChatSession, Message, ProjectContext, ReadCursor, ReadNotice
 from realtime.admin.forms import PrintableForm
 from realtime.admin.readonly import ReadOnlyAdmin
 from realtime.protocol.payloads.shape import MESSAGE_BODY_MAX_CHARS
@@ -110,3 +110,11 @@ class ReadNoticeAdmin(ReadOnlyAdmin):
     list_select_related = ["project"]
     search_fields = ["project__name"]
     ordering = ["-told_at"]
+
+
+@admin.register(ProjectContext)
+class ProjectContextAdmin(ReadOnlyAdmin):
+    list_display = ["project", "analysed_to", "summary"]
+    list_select_related = ["project"]
+    search_fields = ["project__name", "summary"]
+    ordering = ["-project"]

@@ -11,7 +11,7 @@ from chat.actions.answering import Started
 from chat.ai.desk import Desk
 from chat.ai.providers.choice import chosen_provider
 from chat.ai.providers.protocol import Error, Provider, Question
-from chat.ai.retrieval import KeywordRetrieval, Retrieval
+from chat.ai.retrieval import MeaningRetrieval, Retrieval
 from chat.ai.tools import tools_for
 from chat.conf import options
 from realtime.reporting import IncidentReporter
@@ -60,6 +60,6 @@ def this_office() -> Office:
     if loop not in _offices:
         given = options()
         _offices[loop] = Office(
-            chosen_provider(given), places=given.ai_max_concurrent, retrieval=KeywordRetrieval()
+            chosen_provider(given), places=given.ai_max_concurrent, retrieval=MeaningRetrieval()
         )
     return _offices[loop]

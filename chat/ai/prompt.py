@@ -10,6 +10,7 @@ from chat.actions.runs import calling
 from chat.ai.providers.protocol import Passage, Question, Turn
 from chat.ai.retrieval import Retrieval
 from chat.models import Message, MessageKind, Project
+from chat.queries.context import summary_of
 
 PASSAGES = 12
 TURNS = 20
@@ -43,10 +44,17 @@ def question_of(started: Started, retrieval: Retrieval) -> Question:
     )
     return Question(
         text=text,
-        instructions="\n\n".join([_TASK.format(project=project), *map(_shown, passages)]),
+        instructions="\n\n".join(
+            [_TASK.format(project=project), *_in_short(started.project), *map(_shown, passages)]
+        ),
         history=_said_before(started),
         passages=passages,
     )
+
+
+def _in_short(project_id: int) -> list[str]:
+    summary = summary_of(project_id)
+    return [f"The project in short:\n{summary}"] if summary else []
 
 
 def _shown(passage: Passage) -> str:

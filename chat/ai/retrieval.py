@@ -5,12 +5,15 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
 from chat.ai.providers.protocol import Passage
 from chat.models import Memory, Message, MessageKind
+from chat.queries.similar import memories_by_meaning
+from realtime.protocol.errors import Unavailable
 
 CANDIDATES = 200  # of each kind, the newest
 MAX_TERMS = 12
@@ -56,16 +59,53 @@ class KeywordRetrieval:
         wanted = terms(text)[:MAX_TERMS]
         if not wanted:
             return []
-        documents = [*_memories(project_id, wanted), *_messages(project_id, wanted)]
-        words = [frozenset(terms(f"{one.title} {one.text}")) for one in documents]
-        weights = _weights(wanted, words)
-        whole = sum(weights.values())
-        scored = [
-            _scored(one, [term for term in wanted if term in own], weights, whole)
-            for one, own in zip(documents, words, strict=True)
+        every = Memory.objects.filter(project_id=project_id)
+        documents = [*_memories(every, wanted), *_messages(project_id, wanted)]
+        return _best(_by_words(documents, wanted), limit)
+
+
+class MeaningRetrieval:
+    """Memories by what they say, messages by shared words; all by words while the embedder is away.
+
+    A memory that was just stored has no vector yet: until then it is found by its words, so that
+    whoever stores something and asks at once has an answer.
+    """
+
+    def relevant(self, project_id: int, text: str, *, limit: int) -> Sequence[Passage]:
+        try:
+            matches = memories_by_meaning(project_id, text, limit)
+        except Unavailable:
+            return KeywordRetrieval().relevant(project_id, text, limit=limit)
+        meant = [
+            Passage("memory", one.memory.pk, one.memory.title, one.memory.body, one.score, one.why)
+            for one in matches
         ]
-        found = [one for one in scored if one.score > 0]
-        return sorted(found, key=lambda one: (-one.score, one.kind, -one.id))[:limit]
+        wanted = terms(text)[:MAX_TERMS]
+        new = Memory.objects.filter(project_id=project_id, vector=None)
+        others = [*_memories(new, wanted), *_messages(project_id, wanted)] if wanted else []
+        # Words rank the others, which have nothing else. What is meant has the better of both
+        # scores, or a message with the same words would push it out.
+        by_words = _by_words([*meant, *others], wanted)
+        better = [
+            max(pair, key=lambda one: one.score) for pair in zip(meant, by_words, strict=False)
+        ]
+        return _best([*better, *by_words[len(meant) :]], limit)
+
+
+def _best(scored: Iterable[Passage], limit: int) -> list[Passage]:
+    found = [one for one in scored if one.score > 0]
+    return sorted(found, key=lambda one: (-one.score, one.kind, -one.id))[:limit]
+
+
+def _by_words(documents: Sequence[Passage], wanted: Sequence[str]) -> list[Passage]:
+    """The documents in their order, scored by the words that they share with the question."""
+    words = [frozenset(terms(f"{one.title} {one.text}")) for one in documents]
+    weights = _weights(wanted, words)
+    whole = sum(weights.values()) or 1.0
+    return [
+        _scored(one, [term for term in wanted if term in own], weights, whole)
+        for one, own in zip(documents, words, strict=True)
+    ]
 
 
 def _weights(wanted: Sequence[str], words: Sequence[frozenset[str]]) -> dict[str, float]:
@@ -77,7 +117,7 @@ def _weights(wanted: Sequence[str], words: Sequence[frozenset[str]]) -> dict[str
 def _scored(one: Passage, shared: list[str], weights: dict[str, float], whole: float) -> Passage:
     score = sum(weights[term] for term in shared) / whole
     why = f"shares {', '.join(shared[:5])}" if shared else ""
-    return Passage(one.kind, one.id, one.title, one.text, round(score, 3), why)
+    return replace(one, score=round(score, 3), why=why)
 
 
 def _matching(field_names: Iterable[str], wanted: Iterable[str]) -> Q:
@@ -88,8 +128,7 @@ def _matching(field_names: Iterable[str], wanted: Iterable[str]) -> Q:
     return matching
 
 
-def _memories(project_id: int, wanted: Sequence[str]) -> list[Passage]:
-    rows: QuerySet[Memory] = Memory.objects.filter(project_id=project_id)
+def _memories(rows: QuerySet[Memory], wanted: Sequence[str]) -> list[Passage]:
     found = rows.filter(_matching(["title", "body"], wanted)).order_by("-pk")[:CANDIDATES]
     return [Passage("memory", row.pk, row.title, row.body, 0.0, "") for row in found]
 

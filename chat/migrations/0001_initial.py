@@ -70,6 +70,14 @@ class Migration(migrations.Migration):
                 ('told_at', models.DateTimeField()),
             ],
         ),
+        migrations.CreateModel(
+            name='ProjectContext',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='context', serialize=False, to='chat.project')),
+                ('analysed_to', models.BigIntegerField(default=0)),
+                ('summary', models.TextField(blank=True, default='')),
+            ],
+        ),
         migrations.AddField(
             model_name='project',
             name='created_by',
@@ -91,6 +99,7 @@ class Migration(migrations.Migration):
                 ('pinned', models.BooleanField(default=False)),
                 ('reference', models.CharField(blank=True, max_length=200, null=True)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('expiring', models.BooleanField(default=False, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memories', to='chat.project')),
@@ -211,6 +220,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='memory',
             index=models.Index(fields=['project', '-id'], name='memory_project_id'),
+        ),
+        migrations.AddIndex(
+            model_name='memory',
+            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['expires_at'], name='memory_expires'),
         ),
         migrations.AddConstraint(
             model_name='memory',

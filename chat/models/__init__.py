@@ -1,6 +1,7 @@
 """Rows of projects, their people, messages, memories and runs of the AI."""
 
-from chat.models.memory import Memory, MemoryDependency
+from chat.models.context import ProjectContext
+from chat.models.memory import Memory, MemoryDependency, MemoryKind
 from chat.models.message import (
     ChatSession,
     Message,
@@ -21,10 +22,12 @@ __all__ = [
     "Membership",
     "Memory",
     "MemoryDependency",
+    "MemoryKind",
     "MemoryVector",
     "Message",
     "MessageKind",
     "Project",
+    "ProjectContext",
     "ReadCursor",
     "ReadNotice",
     "Role",

@@ -1,11 +1,20 @@
 """What a project remembers."""
 
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
+from django.dispatch import Signal
 
 from chat.models.project import Project
-from realtime.log.logged import LoggedModel
+from realtime.log.locks import lock_streams, own_transaction
+from realtime.log.logged import LoggedModel, LoggedQuerySet
 from realtime.protocol.streams import project_stream
+
+# Of `Memory`, with `memories` and `going`: they were changed, or are about to be deleted, in this
+# transaction. Once for all of a bulk write, where `post_save` comes for each.
+memories_touched = Signal()
 
 
 class MemoryKind(models.TextChoices):
@@ -16,11 +25,29 @@ class MemoryKind(models.TextChoices):
     NOTE = "note"
 
 
+class MemoryQuerySet(LoggedQuerySet["Memory"]):  # type: ignore[override, unused-ignore]
+    def _announce(self, rows: Iterable["Memory"], *, created: bool) -> None:
+        news = list(rows)
+        super()._announce(news, created=created)
+        if not created:
+            memories_touched.send(Memory, memories=news, going=False)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            memories_touched.send(Memory, memories=self._locked(deleting=True), going=True)
+            return super().delete()
+
+
 class Memory(LoggedModel):
-    """`importance` is from 0 to 1; `reference` names where it came from, once per project."""
+    """`importance` is from 0 to 1; `reference` names where it came from, once per project.
+
+    expires_at: it is deleted then; `expiring` from a day before, which is told as a change
+    """
 
     anchors = ("project_id",)
     announced_with = ("dependencies",)
+
+    objects: ClassVar[Any] = MemoryQuerySet.as_manager()  # type: ignore[assignment, unused-ignore]
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memories")
     kind = models.CharField(max_length=10, choices=MemoryKind.choices, default=MemoryKind.NOTE)
@@ -32,6 +59,7 @@ class Memory(LoggedModel):
     pinned = models.BooleanField(default=False)
     reference = models.CharField(max_length=200, null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    expiring = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -40,10 +68,30 @@ class Memory(LoggedModel):
         constraints = [
             models.UniqueConstraint(fields=["project", "reference"], name="memory_reference")
         ]
-        indexes = [models.Index(fields=["project", "-id"], name="memory_project_id")]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="memory_project_id"),
+            models.Index(
+                fields=["expires_at"],
+                name="memory_expires",
+                condition=models.Q(expires_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        creating = self._state.adding
+        with own_transaction():
+            super().save(*args, **kwargs)
+            if not creating:
+                memories_touched.send(Memory, memories=[self], going=False)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with own_transaction():
+            lock_streams(*self.stream_names())
+            memories_touched.send(Memory, memories=[self], going=True)
+            return super().delete(*args, **kwargs)
 
     def stream_names(self) -> list[str]:
         return [project_stream(self.project_id)]

@@ -44,17 +44,30 @@ def similar_memories(project_id: int, text: str, limit: int = 5) -> Similar:
     """The `limit` best matches, best first; none below the threshold. At most a second by meaning,
     then by keywords."""
     try:
-        mode, found = SearchMode.MEANING, client.search(project_id, text, limit)
+        return Similar(SearchMode.MEANING, memories_by_meaning(project_id, text, limit))
     except Unavailable:
-        mode, found = SearchMode.KEYWORDS, keyword_search(project_id, text, limit)
+        found = keyword_search(project_id, text, limit)
+        matches = _matches(project_id, text, found, SearchMode.KEYWORDS)
+        return Similar(SearchMode.KEYWORDS, matches)
+
+
+def memories_by_meaning(project_id: int, text: str, limit: int) -> list[Match]:
+    """As `similar_memories`, for whoever has something else while the embedder is away.
+
+    What has no vector yet is not found. Raises Unavailable, after a second at most.
+    """
+    found = client.search(project_id, text, limit)
+    return _matches(project_id, text, found, SearchMode.MEANING)
+
+
+def _matches(project_id: int, text: str, found: list[Found], mode: SearchMode) -> list[Match]:
     rows = Memory.objects.filter(project_id=project_id, pk__in=[one.memory for one in found])
     present = {row.pk: row for row in rows.prefetch_related("dependencies")}
-    matches = [
+    return [
         Match(present[one.memory], one.score, _why(text, present[one.memory], one, mode))
         for one in found
         if one.memory in present
     ]
-    return Similar(mode, matches)
 
 
 def _why(text: str, memory: Memory, found: Found, mode: SearchMode) -> str:

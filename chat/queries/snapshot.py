@@ -4,6 +4,7 @@ from typing import Any
 
 from chat import events
 from chat.models import AiRun, Membership, Memory, Message, MessageKind, Project, ReadCursor
+from chat.queries.context import summary_of
 from realtime.protocol.streams import StreamName
 
 RECENT_MESSAGES = 50
@@ -11,7 +12,7 @@ RECENT_MEMORIES = 50
 
 
 def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
-    """`{project, role, people, messages, answers, reads, memories}`; lists ascend by id.
+    """`{project, role, people, messages, answers, reads, memories, summary}`; lists ascend by id.
 
     `answers` are the runs of the AI behind those of the messages that it wrote.
     """
@@ -31,6 +32,7 @@ def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
             )
         },
         "memories": [events.memory(memory) for memory in _memories(row)],
+        "summary": summary_of(row.pk),
     }
 
 

@@ -25,6 +25,7 @@ PEOPLE = 6
 ENVIRONMENT = {
     "WORKER": "false",  # nothing here is asked of one yet
     "EMBEDDER": "false",
+    "CONTEXT_ENGINE": "false",
     "WEBSOCKET_HEARTBEAT_INTERVAL": "2",
     "WEBSOCKET_CONNECTION_TIMEOUT": "6",
     "DRAIN_WINDOW": "2",

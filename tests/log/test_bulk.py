@@ -169,11 +169,11 @@ def test_cascade_of_a_memory_tells_of_its_dependencies(world: World) -> None:
     base.save()
     top.save()
     MemoryDependency(memory=top, depends_on=base).save()
-    before = head(world.stream)
+    before, gone = head(world.stream), base.pk
     base.delete()
     stored = frames(world.stream, before)
     assert [frame["type"] for frame in stored] == ["dependency_updated", "memory_deleted"]
-    assert stored[0]["data"] == {"memory": top.pk, "depends_on": []}
+    assert stored[0]["data"] == {"memory": top.pk, "depends_on": [], "because": gone}
 
 
 def test_cascade_of_a_session_deletes_its_messages_for_clients(world: World) -> None:

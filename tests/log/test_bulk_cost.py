@@ -70,7 +70,9 @@ def test_dependencies_in_bulk_are_one_event_per_memory(world: World) -> None:
         for top in (first, second)
     )
     told = [frame["data"] for frame in frames(world.stream, before)]
-    assert told == [{"memory": top, "depends_on": others} for top in (first, second)]
+    assert told == [
+        {"memory": top, "depends_on": others, "because": None} for top in (first, second)
+    ]
 
 
 def test_deleted_memory_does_not_tell_of_its_own_dependencies(world: World) -> None:

@@ -105,6 +105,7 @@ WRONG = [
     ("JOB_LEASE", "0.9"),
     ("JOB_LEASE", "601"),
     ("EMBEDDER", "maybe"),
+    ("CONTEXT_ENGINE", "maybe"),
     ("EVENT_RETENTION_DAYS", "0"),
     ("EVENT_RETENTION_COUNT", "many"),
     ("REALTIME_STATUS_UPDATES", "sometimes"),
