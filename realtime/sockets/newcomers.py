@@ -40,4 +40,4 @@ class Newcomers:
         due = [patience for patience, until in self._until.items() if until <= now]
         for patience in due:
             del self._until[patience]
-            patience.reschedule(now)
+            patience.reschedule(0.0)  # long past: at once

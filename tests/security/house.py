@@ -13,6 +13,7 @@ from asgiref.sync import async_to_sync
 
 from realtime import database
 from realtime.node import Node, current_node, stop_node
+from realtime.security.admission import credential_of_header
 from realtime.sockets.consumer import RealtimeConsumer
 
 WITHIN_S = 20.0
@@ -70,6 +71,14 @@ class Visit:
         assert self.frames[0]["type"] == "authentication_success"
         return self
 
+    async def reply(self, number: int | None) -> Frame:
+        found: Frame = await self.until(
+            lambda: next(
+                (one for one in self.frames if "reply" in one and one["reply"] == number), None
+            )
+        )
+        return found
+
     async def closed(self) -> int:
         code: int = await self.until(lambda: self.code)
         return code
@@ -79,9 +88,7 @@ class Visit:
         self._last_id += 1
         number = self._last_id
         self.say({"id": number, "cmd": cmd, **fields})
-        reply = await self.until(
-            lambda: next((one for one in self.frames if one.get("reply") == number), None)
-        )
+        reply = await self.reply(number)
         assert reply["ok"], reply
         return reply["data"]
 
@@ -115,6 +122,12 @@ class House:
         async with asyncio.timeout(WITHIN_S):
             while not all(hub.streams[name].group in hub._settled for name in streams):
                 await asyncio.sleep(0.01)
+
+
+async def ticket_for(house: House, authorization: str) -> str:
+    """As `POST /api/websocket/tickets` gives one."""
+    asked = credential_of_header(authorization)
+    return await house.node.tickets.issue(await house.node.admissions.ask(asked))
 
 
 Story = Callable[[House], Awaitable[None]]

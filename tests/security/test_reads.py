@@ -2,37 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 
 from chat.actions.projects import create_project
 from chat.models import Message, Project, User
 from realtime.database import in_database
-from realtime.hub import hub as hub_module
 from realtime.models import ApiKey
-from realtime.security import admission
 from realtime.security.identity import sign_in
 from realtime.sockets import handshake
-from tests.security.house import ORIGIN, House, Story, Visit, play
+from tests.security.conftest import Play
+from tests.security.house import House, Visit, ticket_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MISSED = 200
-
-Play = Callable[[Story], None]
-
-
-@pytest.fixture
-def staged(settings: Any, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Play:
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    options = django_settings.PM.model_copy(update={"websocket_cors_origins": (ORIGIN,)})
-    settings.PM = options
-    # It goes round by itself, and is not what is counted here.
-    monkeypatch.setattr(hub_module, "CHECK_EVERY_S", 3600.0)
-    return lambda story: play(story, monkeypatch)
 
 
 def person(name: str) -> User:
@@ -50,11 +34,6 @@ def post(project: Project, author: User, count: int) -> None:
         Message(project=project, session=first, author=author, body=f"message {number}")
         for number in range(count)
     )
-
-
-async def ticket_for(house: House, authorization: str) -> str:
-    credential = admission.credential_of_header(authorization)
-    return await house.node.tickets.issue(await house.node.admissions.ask(credential))
 
 
 @pytest.mark.parametrize("way", ["key", "cookie"])
