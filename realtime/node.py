@@ -20,8 +20,11 @@ from realtime.presence.store import PresenceStore
 from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
 from realtime.security.admission import authenticated_together
+from realtime.security.tickets import Tickets
+from realtime.shared.slips import LocalSlips, SharedSlips
 from realtime.shared.store import shared_store
 from realtime.small import SmallSet
+from realtime.sockets.newcomers import Newcomers
 from realtime.sockets.round import Round
 from realtime.sockets.sweep import registered_sweeps
 from realtime.trimmer import keep_trimmed
@@ -52,6 +55,10 @@ class Node:
         self.admissions = Batcher(
             authenticated_together, limit=ADMITTED_TOGETHER, gather_s=GATHER_ADMISSIONS_S
         )
+        self.tickets = Tickets(
+            LocalSlips() if self.shared is None else SharedSlips(self.shared, "ticket")
+        )
+        self.newcomers = Newcomers()
         # A crowd enters in step: those inside are served while the others wait, and HTTP has its
         # turn between them.
         self.door = asyncio.Semaphore(AT_THE_DOOR)
@@ -125,6 +132,7 @@ class Node:
         """No socket has timers of its own: heartbeats and expiry of all of them are found here."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
+            self.newcomers.sweep(self.loop.time())
             waiting = list(self.connections)
             for start in range(0, len(waiting), SWEPT_AT_ONCE):
                 turn = Round(self.loop.time(), self.presence.positions)

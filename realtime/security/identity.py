@@ -89,6 +89,20 @@ class KeptUser:
         self._model = type(user)
         self._values = tuple(getattr(user, name) for name in _kept_fields(self._model))
 
+    def columns(self) -> dict[str, Any]:
+        """What is kept of the row, by field."""
+        return dict(zip(_kept_fields(self._model), self._values, strict=True))
+
+    @staticmethod
+    def of_columns(model: type[Model], columns: dict[str, Any]) -> "KeptUser":
+        """As `columns` gave them, by way of JSON. Raises ValueError for those of another model."""
+        names = _kept_fields(model)
+        if set(names) != set(columns):
+            raise ValueError("expected the columns of the present user model, got others")
+        field = model._meta.get_field  # noqa: SLF001 - Django documents it
+        values = [field(name).to_python(columns[name]) for name in names]  # type: ignore[union-attr]
+        return KeptUser(model.from_db(DEFAULT_DB_ALIAS, names, values))
+
     def restored(self) -> Model:
         """The instance as it was read; no database is asked."""
         return self._model.from_db(DEFAULT_DB_ALIAS, _kept_fields(self._model), self._values)
@@ -158,10 +172,10 @@ def identity_by(key: ApiKey | None) -> Identity:
     """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
         raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
-    return Identity(key.user, key.credential, key.expires_at, _identity_of_row, key.pk)
+    return Identity(key.user, key.credential, key.expires_at, identity_of_row, key.pk)
 
 
-def _identity_of_row(key_id: int) -> Identity:
+def identity_of_row(key_id: int) -> Identity:
     """Raises Unauthorized."""
     return identity_by(ApiKey.objects.select_related("user").filter(pk=key_id).first())
 
