@@ -108,6 +108,7 @@ def packed(authenticated: Authenticated) -> bytes:
             "presented": identity.presented,
             "credential": identity.credential,
             "expires_at": identity.expires_at,
+            "name": identity.name,
             "user": identity.user.columns(),
             "stream": [row.id, row.name, row.epoch, row.head, row.floor],
             "read_before_s": time.monotonic() - authenticated.read_at,
@@ -127,7 +128,7 @@ def unpacked(content: bytes) -> tuple[Authenticated, float]:
     if expires_at is not None and expires_at <= timezone.now():
         raise Unauthorized("ticket: expected valid credentials, got some that have expired")
     try:
-        user = KeptUser.of_columns(get_user_model(), found["user"])
+        user = KeptUser.of_columns(get_user_model(), found["name"], found["user"])
     except ValueError as error:
         raise Unauthorized("ticket: expected one of this version, got another's") from error
     read, row = _WAYS[found["way"]], StreamState(*found["stream"])
