@@ -37,8 +37,9 @@ _WE = r"(?:we|the team)(?:'ve| have)?(?: (?:all|now|finally|just)){0,2}"
 _THERE = r"there(?:'s| is)"
 _THING = r"(?:the|our) (?:[\w./-]+ ){1,6}"
 _WHEN = r"(?:in|on|when|with|after|since|if|for|under|at|during|whenever) .+"
-_SOON = r"(?:before|by) (?:the(?! way)|next|tomorrow|we|end|\d|(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
-_EXACT = r"(?=.*(?:\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:today|tomorrow)\b))"
+_DAY = r"(?:today|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+_SOON = rf"(?:before|by) (?:the(?! way)|next|we|end|\d+|{_DAY})"
+_EXACT = rf"(?=.*(?:\d|\b{_DAY}\b))"
 _FAULT = (
     r"(?:bug|regression|memory leak|race condition|deadlock|crash|vulnerability|data loss|outage)"
 )
