@@ -15,7 +15,7 @@ from chat.conf import options
 from chat.models import MemoryVector
 
 BATCH = 500
-# How many the graph keeps in sight. 160, which is what is asked for, missed none of the 40 candidates
+# How many the graph keeps in sight. 160, as many as are asked for, missed none of the 40 candidates
 # of 100 questions among 20,000; 400 took 2 ms more.
 EF_SEARCH = 200
 
