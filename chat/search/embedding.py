@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from chat.models import Memory, MemoryVector
-from chat.search import client
+from chat.search import client, pgvector
 from chat.search.client import Embeddings
 from chat.search.wire import MAX_TEXT_CHARS
 from realtime.retrying import retried
@@ -89,6 +89,8 @@ def store(batch: Sequence[Pending], found: Embeddings) -> int:
     ]
     MemoryVector.objects.filter(memory_id__in=[row.memory_id for row in made]).delete()
     MemoryVector.objects.bulk_create(made)
+    if pgvector.present():
+        pgvector.write(made)
     return len(made)
 
 

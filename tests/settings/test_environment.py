@@ -104,6 +104,7 @@ WRONG = [
     ("WORKER_CONCURRENCY", "10001"),
     ("JOB_LEASE", "0.9"),
     ("JOB_LEASE", "601"),
+    ("VECTOR_INDEX", "disk"),
     ("EMBEDDER", "maybe"),
     ("CONTEXT_ENGINE", "maybe"),
     ("MEMORY_HALF_LIFE_DAYS", "0"),
