@@ -29,6 +29,7 @@ class Options(Protocol):
     job_lease: float
     event_retention_days: int
     event_retention_count: int
+    audit_retention_days: int
     realtime_status_updates: bool
     realtime_memory_updates: bool
     realtime_chat_broadcasting: bool

@@ -1,6 +1,7 @@
 """The rows that the core owns."""
 
 from realtime.models.api_key import ApiKey
+from realtime.models.audit import AuditChain, AuditEntry
 from realtime.models.client_ref import ClientRef
 from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
@@ -11,6 +12,8 @@ from realtime.models.stream import Stream
 
 __all__ = [
     "ApiKey",
+    "AuditChain",
+    "AuditEntry",
     "ClientRef",
     "DeliveredRange",
     "Event",

@@ -108,6 +108,7 @@ WRONG = [
     ("CONTEXT_ENGINE", "maybe"),
     ("EVENT_RETENTION_DAYS", "0"),
     ("EVENT_RETENTION_COUNT", "many"),
+    ("AUDIT_RETENTION_DAYS", "0"),
     ("REALTIME_STATUS_UPDATES", "sometimes"),
     ("REALTIME_MEMORY_UPDATES", "sometimes"),
     ("REALTIME_CHAT_BROADCASTING", "sometimes"),
