@@ -17,7 +17,7 @@ from chat.models import AiRun, Membership, Message, Project, User
 from chat.queries.runs import is_carried_out
 from realtime.fleet import operations
 from realtime.jobs.chores import clean_up_jobs
-from realtime.models import ApiKey, Event, Job, Stream
+from realtime.models import ApiKey, AuditEntry, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
 
@@ -67,6 +67,12 @@ def team() -> dict[str, Any]:
 
 def join(project: int, user: int, role: str = "member") -> None:
     Membership(project_id=project, user_id=user, role=role).save()
+
+
+def audit_entries(**wanted: Any) -> list[dict[str, Any]]:
+    """The audit log's entries with these values, oldest first, without their times."""
+    columns = ["seq", "action", "actor", "target", "result", "address", "details"]
+    return list(AuditEntry.objects.filter(**wanted).order_by("seq").values(*columns))
 
 
 def remove(project: int, user: int) -> None:
