@@ -32,10 +32,12 @@ class RealtimeConfig(AppConfig):
         from realtime import checks  # noqa: F401 - registers the system checks
         from realtime.audit import receivers  # noqa: F401 - connects the signal receivers
         from realtime.audit.gathering import flush
+        from realtime.fleet.telling import tell_changes
         from realtime.presence import commands  # noqa: F401 - registers its command
         from realtime.security import endings  # noqa: F401 - connects the signal receivers
         from realtime.sockets import acks, basics, subscribing  # noqa: F401 - registers their commands
         from realtime.sockets.sweep import register_sweep
 
         register_sweep(flush)
+        register_sweep(tell_changes)
         post_migrate.connect(ensure_first_rows, sender=self)

@@ -73,6 +73,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         wire = _handed_over(scope)
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
         connection = Connection(authenticated, node.hub, writer)
+        connection.address = client
         node.connections.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client

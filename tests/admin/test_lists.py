@@ -23,7 +23,7 @@ from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
     *apps.get_app_config("chat").get_models(),
-    *apps.get_app_config("realtime").get_models(),
+    *(model for model in apps.get_app_config("realtime").get_models() if model._meta.managed),
 ]
 
 SINGLE = {"Installation", "AuditChain"}

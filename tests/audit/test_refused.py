@@ -53,7 +53,8 @@ def test_refused_connections_are_recorded(
 
     def all_there() -> bool:
         found = entries(backstage, action="connection_refused")
-        return sum(json.loads(one["details"]).get("times", 1) for one in found) == 4
+        times = [int(json.loads(one["details"]).get("times", 1)) for one in found]
+        return sum(times) == 4
 
     wait_until(all_there, "four refusals", 10.0)
     found = entries(backstage, action="connection_refused")
