@@ -34,10 +34,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     ordering = ["-seq"]
     fields = [
-        *("seq", "at", "action", "person", "target", "result", "address", "details_as_json"),
+        *("seq", "moment", "action", "person", "target", "result", "address", "details_as_json"),
         *("previous", "hash"),
     ]
-    readonly_fields = ["person", "details_as_json"]
+    readonly_fields = ["moment", "person", "details_as_json"]
 
     @admin.display(description="who", ordering="actor_name")
     def person(self, entry: AuditEntry) -> str:
