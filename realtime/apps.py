@@ -29,9 +29,14 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import checks  # noqa: F401 - registers the system checks
+        from realtime import checks, registry  # noqa: F401 - registers the system checks
+        from realtime.broadcasts import counting  # noqa: F401 - registers its sweep
+        from realtime.broadcasts.permissions import register_audiences
+        from realtime.broadcasts.standing import standing_broadcasts
         from realtime.presence import commands  # noqa: F401 - registers its command
         from realtime.security import endings  # noqa: F401 - connects the signal receivers
         from realtime.sockets import acks, basics, subscribing  # noqa: F401 - registers their commands
 
+        register_audiences()
+        registry.register_snapshot_part(standing_broadcasts)
         post_migrate.connect(ensure_first_rows, sender=self)

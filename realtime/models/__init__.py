@@ -1,6 +1,12 @@
 """The rows that the core owns."""
 
 from realtime.models.api_key import ApiKey
+from realtime.models.broadcast import (
+    Broadcast,
+    BroadcastAcknowledgement,
+    BroadcastAudience,
+    BroadcastDay,
+)
 from realtime.models.client_ref import ClientRef
 from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
@@ -11,6 +17,10 @@ from realtime.models.stream import Stream
 
 __all__ = [
     "ApiKey",
+    "Broadcast",
+    "BroadcastAcknowledgement",
+    "BroadcastAudience",
+    "BroadcastDay",
     "ClientRef",
     "DeliveredRange",
     "Event",
