@@ -8,7 +8,7 @@ class ChatConfig(AppConfig):
     verbose_name = "Projects and chat"
 
     def ready(self) -> None:
-        from chat import commands, receivers  # noqa: F401 - registers and connects them
+        from chat import audit, commands, receivers  # noqa: F401 - registers and connects them
         from chat.queries import access, addressing, runs, snapshot
         from chat.search.companion import embedder
         from realtime import registry

@@ -29,6 +29,7 @@ class Options(Protocol):
     job_lease: float
     event_retention_days: int
     event_retention_count: int
+    audit_retention_days: int
     broadcast_retention_days: int
     broadcast_limit_system: int
     broadcast_limit_project: int

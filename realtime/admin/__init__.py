@@ -1,6 +1,7 @@
 """The core's rows in the Django admin, and the form that every text of the project goes through."""
 
 from realtime.admin.api_keys import ApiKeyAdmin
+from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
 from realtime.admin.log import (
@@ -13,6 +14,8 @@ from realtime.admin.log import (
 
 __all__ = [
     "ApiKeyAdmin",
+    "AuditChainAdmin",
+    "AuditEntryAdmin",
     "ClientRefAdmin",
     "DeliveredRangeAdmin",
     "EventAdmin",

@@ -9,6 +9,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from realtime import registry
+from realtime.audit.acting import acting
+from realtime.audit.recording import record, record_nowait
 from realtime.broadcasts import events
 from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.broadcasts.permissions import require_right
@@ -24,7 +26,14 @@ from realtime.models.broadcast import (
     BroadcastStatus,
 )
 from realtime.protocol.catalogue import CATALOGUE
-from realtime.protocol.errors import BadRequest, Conflict, NotFound, RateLimited
+from realtime.protocol.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    RealtimeError,
+)
 from realtime.protocol.frames import MAX_FRAME_BYTES
 from realtime.protocol.streams import StreamKind, StreamName, user_stream
 from realtime.retrying import retried
@@ -56,7 +65,11 @@ def create_broadcast(actor: Any, stream: str, draft: BroadcastDraft) -> Composed
     confirmed, with the number of people; the same `client_ref` for something else), Unavailable.
     """
     name = StreamName.parse(stream)
-    require_right(actor, name, draft.kind)
+    try:
+        require_right(actor, name, draft.kind)
+    except (Forbidden, NotFound) as error:
+        _note_refusal(actor, stream, draft, error)
+        raise
     recipients = recipients_of(name)
     if name.kind is StreamKind.SYSTEM and not draft.confirm:
         raise Conflict(
@@ -115,7 +128,20 @@ def _create(
     _require_fitting(row)
     _enqueue(row)
     remember_write(write, row.pk, None)
+    details = {"broadcast": row.pk, "kind": row.kind, "title": row.title, "recipients": recipients}
+    record("broadcast_created", actor=actor.pk, target=stream, result="done", details=details)
     return Composed(row, created=True)
+
+
+def _note_refusal(actor: Any, stream: str, draft: BroadcastDraft, error: RealtimeError) -> None:
+    record_nowait(
+        "broadcast_refused",
+        actor=actor.pk,
+        target=stream,
+        result=error.code.value,
+        address=acting().address,
+        details={"kind": draft.kind},
+    )
 
 
 def _end_of_maintenance(draft: BroadcastDraft) -> datetime | None:

@@ -18,7 +18,7 @@ from django.db.models.functions import Greatest, Now
 from realtime.broadcasts import events
 from realtime.broadcasts.audience import unpacked
 from realtime.database import in_database
-from realtime.delivery.writing import Arrival, register_arrivals
+from realtime.delivery.writing import Arrival
 from realtime.log.signalling import signal
 from realtime.models import (
     Broadcast,
@@ -29,7 +29,6 @@ from realtime.models import (
 from realtime.models.broadcast import BroadcastStatus
 from realtime.node import running_node
 from realtime.protocol.errors import RealtimeError
-from realtime.sockets.sweep import register_sweep
 
 APART_S = 0.5  # between two counts of a broadcast, whoever makes them
 AGAIN_S = 0.2
@@ -168,7 +167,3 @@ async def _count_all() -> None:
                 again = True
         if again:
             await asyncio.sleep(AGAIN_S)
-
-
-register_arrivals(on_arrivals)
-register_sweep(count_changed)

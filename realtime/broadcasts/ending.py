@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from realtime.audit.recording import record
 from realtime.broadcasts import events
 from realtime.broadcasts.counting import counted, freeze
 from realtime.broadcasts.permissions import visible_broadcast
@@ -26,13 +27,14 @@ def cancel_broadcast(actor: Any, broadcast_id: int) -> Broadcast:
     told. One that has ended stays as it is. Raises NotFound, Unavailable.
     """
     visible_broadcast(actor, broadcast_id)
-    return _cancel(broadcast_id)
+    return _cancel(actor, broadcast_id)
 
 
 @retried
 @transaction.atomic
-def _cancel(broadcast_id: int) -> Broadcast:
+def _cancel(actor: Any, broadcast_id: int) -> Broadcast:
     row = locked(broadcast_id)
+    found = row.status
     if row.status in _NOT_SENT:
         # A running job finds the state when it gets the stream's lock, and does nothing.
         if row.job is not None:
@@ -42,6 +44,10 @@ def _cancel(broadcast_id: int) -> Broadcast:
         _freeze(row)
         publish(row.stream.name, events.withdrawn(row, BroadcastStatus.CANCELLED))
         _end(row, BroadcastStatus.CANCELLED)
+    if row.status != found:
+        details = {"broadcast": row.pk, "was": found}
+        target = row.stream.name
+        record("broadcast_cancelled", actor=actor.pk, target=target, result="done", details=details)
     return row
 
 

@@ -15,11 +15,12 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from redis.asyncio import Redis
 
+from realtime.audit.recording import record_acting
 from realtime.fleet import directory
 from realtime.fleet.lease import Order
 from realtime.fleet.member import CLOSE_MESSAGE, node_group
 from realtime.fleet.records import ConnectionRecord, Keys, NodeRecord
-from realtime.log.locks import lock_streams
+from realtime.log.locks import lock_streams, own_transaction
 from realtime.node import Node, process_node
 from realtime.protocol.errors import NotFound, Unavailable
 from realtime.protocol.streams import user_stream
@@ -53,6 +54,11 @@ def close_connection(connection_id: str, reason: str = KICKED) -> None:
     Not to be called in an event loop. Raises NotFound when no node lists it (a socket is listed
     within a second of its opening), Unavailable when the registry cannot be asked.
     """
+    with own_transaction():
+        # Before it: what cannot be recorded is not done.
+        record_acting(
+            "connection_closed", target=f"connection.{connection_id[:40]}", result="ordered"
+        )
     order = Order(connection_id, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
     node = process_node()
     if node is not None and _in_loop(node, _close_here(node, order)):
@@ -72,6 +78,7 @@ def close_user(user_id: int) -> None:
         lock_streams(user_stream(user_id))
         text = "An administrator has disconnected you."
         publish_ending(user_id, f"user.{user_id}", text, kind=DISCONNECTED)
+        record_acting("person_disconnected", target=user_stream(user_id))
 
 
 async def _order(store: SharedStore, order: Order) -> None:

@@ -1,6 +1,7 @@
 """The rows that the core owns."""
 
 from realtime.models.api_key import ApiKey
+from realtime.models.audit import AuditChain, AuditEntry
 from realtime.models.broadcast import (
     Broadcast,
     BroadcastAcknowledgement,
@@ -17,6 +18,8 @@ from realtime.models.stream import Stream
 
 __all__ = [
     "ApiKey",
+    "AuditChain",
+    "AuditEntry",
     "Broadcast",
     "BroadcastAcknowledgement",
     "BroadcastAudience",

@@ -14,6 +14,7 @@ from channels.consumer import AsyncConsumer
 from django.utils import timezone
 from pydantic_core import to_json
 
+from realtime.audit.recording import record_nowait
 from realtime.conf import options
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
@@ -62,6 +63,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 authenticated = await self._admit(scope, node)
         except Refusal as refusal:
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
+            _note_refused(refusal, scope, client)
             if hands_over:
                 await send(accept)
             await send(close_message(refusal.code, refusal.reason))
@@ -115,6 +117,8 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             await self._subscribe_by_path(connection, scope)
         except RealtimeError as error:
             why = refusal_after(error)
+            client = (scope.get("client") or ["?"])[0]
+            _note_refused(why, scope, client, connection.user_id)
             connection.close(why.code, why.reason)
 
     async def _admit(self, scope: dict[str, Any], node: Node) -> Authenticated:
@@ -174,6 +178,21 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 connection.close(CloseCode.TOO_LARGE, f"expected at most {limit} bytes")
             else:
                 connection.text_received(text)
+
+
+def _note_refused(
+    refusal: Refusal, scope: dict[str, Any], client: str, user_id: int | None = None
+) -> None:
+    """44xx for the audit log; 45xx says nothing about the client."""
+    if refusal.code < CloseCode.INTERNAL:
+        record_nowait(
+            "connection_refused",
+            actor=user_id,
+            target=scope["path"],
+            result=str(int(refusal.code)),
+            address=client,
+            details={"reason": refusal.reason},
+        )
 
 
 def _handed_over(scope: dict[str, Any]) -> Wire | None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from realtime.models import Broadcast, Job
+from realtime.audit import gathering
+from realtime.audit.recording import write_recorded
+from realtime.models import AuditEntry, Broadcast, Job
 from realtime.models.broadcast import BroadcastStatus
 from tests.api.conftest import ApiClient, Team, assert_problem, person
 from tests.broadcasts.conftest import path
@@ -27,6 +29,13 @@ def test_owner_speaks_to_a_project(team: Team, owner: ApiClient) -> None:
     assert row.html == "<p><em>all</em> of you</p>"
     job = Job.objects.get(pk=row.job or 0)
     assert job.arguments == {"broadcast": row.pk}
+    owner.post(path(f"{row.pk}/cancel"))
+    write_recorded()
+    entries = AuditEntry.objects.filter(actor=team.owner.pk, action__startswith="broadcast_")
+    assert list(entries.order_by("seq").values_list("action", "target")) == [
+        ("broadcast_created", team.stream),
+        ("broadcast_cancelled", team.stream),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +48,12 @@ def test_owner_speaks_to_a_project(team: Team, owner: ApiClient) -> None:
         ("stranger", "system", 403),
     ],
 )
-def test_nothing_is_stored_without_the_right(team: Team, who: str, end: str, status: int) -> None:
-    """Projects are spoken to by owners, people by staff, everyone by operators."""
+def test_nothing_is_stored_without_the_right(
+    team: Team, monkeypatch: pytest.MonkeyPatch, who: str, end: str, status: int
+) -> None:
+    """Projects are spoken to by owners, people by staff, everyone by operators. The audit log says
+    who tried."""
+    monkeypatch.setattr(gathering, "_gathered", gathering.Gathered())
     ends = {
         "project": f"project/{team.project.pk}",
         "user": f"user/{team.member.pk}",
@@ -51,6 +64,11 @@ def test_nothing_is_stored_without_the_right(team: Team, who: str, end: str, sta
     assert_problem(client.post(path(ends[end]), {**TEXT, "confirm": True}), status, code)
     assert not Broadcast.objects.exists()
     assert not Job.objects.exists()
+    gathering.write(gathering._gathered)
+    write_recorded()
+    [entry] = AuditEntry.objects.filter(action="broadcast_refused")
+    assert (entry.actor, entry.result) == (getattr(team, who).pk, code)
+    assert entry.address == "127.0.0.1"
 
 
 def test_maintenance_is_for_operators(team: Team, owner: ApiClient, console: ApiClient) -> None:

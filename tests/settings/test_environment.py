@@ -112,6 +112,7 @@ WRONG = [
     ("BROADCAST_LIMIT_SYSTEM", "0"),
     ("BROADCAST_LIMIT_PROJECT", "many"),
     ("BROADCAST_LIMIT_USER", "100001"),
+    ("AUDIT_RETENTION_DAYS", "0"),
     ("REALTIME_STATUS_UPDATES", "sometimes"),
     ("REALTIME_MEMORY_UPDATES", "sometimes"),
     ("REALTIME_CHAT_BROADCASTING", "sometimes"),
