@@ -30,6 +30,10 @@ class Options(Protocol):
     event_retention_days: int
     event_retention_count: int
     audit_retention_days: int
+    broadcast_retention_days: int
+    broadcast_limit_system: int
+    broadcast_limit_project: int
+    broadcast_limit_user: int
     realtime_status_updates: bool
     realtime_memory_updates: bool
     realtime_chat_broadcasting: bool

@@ -18,5 +18,5 @@ async def tell_changes() -> None:
         return
     _told.clear()
     _told[node.id] = present
-    values = {f"connections.{node.id}": float(len(node.connections))}
-    signal(STATUS_STREAM, "metrics_update", {"values": values}, after=0)
+    values = {node.id: float(len(node.connections))}
+    signal(STATUS_STREAM, "metrics_update", {"part": "connections", "values": values}, after=0)

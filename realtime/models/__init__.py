@@ -2,6 +2,12 @@
 
 from realtime.models.api_key import ApiKey
 from realtime.models.audit import AuditChain, AuditEntry
+from realtime.models.broadcast import (
+    Broadcast,
+    BroadcastAcknowledgement,
+    BroadcastAudience,
+    BroadcastDay,
+)
 from realtime.models.client_ref import ClientRef
 from realtime.models.delivery import DeliveredRange
 from realtime.models.event import Event
@@ -15,6 +21,10 @@ __all__ = [
     "ApiKey",
     "AuditChain",
     "AuditEntry",
+    "Broadcast",
+    "BroadcastAcknowledgement",
+    "BroadcastAudience",
+    "BroadcastDay",
     "ClientRef",
     "DeliveredRange",
     "Event",

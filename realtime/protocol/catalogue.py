@@ -92,16 +92,22 @@ def _declared(
             kinds,
             audience,
             family,
-            (("message", "body"),)
-            if "message" in payload.model_fields and _has_body(payload)
-            else (),
+            _text_paths(payload),
         )
         for name, payload in payloads.items()
     ]
 
 
-def _has_body(payload: type[Shape]) -> bool:
-    return payload.model_fields["message"].annotation is chat.Message
+def _text_paths(payload: type[Shape]) -> tuple[tuple[str, ...], ...]:
+    if "message" in payload.model_fields:
+        holds = payload.model_fields["message"].annotation is chat.Message
+        return (("message", "body"),) if holds else ()
+    texts = (("title",), ("body",), ("html",))
+    if payload is operations.Broadcast:
+        return texts
+    if "notice" in payload.model_fields:
+        return (("text",), *(("notice", *path) for path in texts))
+    return ()
 
 
 _E, _S, _C = Durability
