@@ -8,8 +8,8 @@ class ChatConfig(AppConfig):
     verbose_name = "Projects and chat"
 
     def ready(self) -> None:
-        from chat import commands, receivers  # noqa: F401 - registers and connects them
-        from chat.queries import access, runs, snapshot
+        from chat import audit, commands, receivers  # noqa: F401 - registers and connects them
+        from chat.queries import access, addressing, runs, snapshot
         from chat.search.companion import embedder
         from realtime import registry
         from realtime.protocol.streams import StreamKind
@@ -19,4 +19,7 @@ class ChatConfig(AppConfig):
         registry.register_snapshot(StreamKind.PROJECT, snapshot.project_snapshot)
         registry.register_runs(StreamKind.PROJECT, runs.open_runs)
         registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)
+        registry.register_audience(
+            StreamKind.PROJECT, addressing.people_of_project, addressing.require_owner
+        )
         registry.register_companion("embedder", embedder)

@@ -86,6 +86,12 @@ class Environment(BaseSettings):
 
     event_retention_days: int = _setting(30, "days from 1 to 3650", ge=1, le=3650)
     event_retention_count: int = _setting(100_000, "a number from 1 to 1000000000", ge=1, le=10**9)
+    audit_retention_days: int = _setting(365, "days from 1 to 3650", ge=1, le=3650)
+
+    broadcast_retention_days: int = _setting(90, "days from 1 to 3650", ge=1, le=3650)
+    broadcast_limit_system: int = _setting(5, "a number from 1 to 100000", ge=1, le=100_000)
+    broadcast_limit_project: int = _setting(20, "a number from 1 to 100000", ge=1, le=100_000)
+    broadcast_limit_user: int = _setting(60, "a number from 1 to 100000", ge=1, le=100_000)
 
     realtime_status_updates: bool = _setting(True, "true or false")
     realtime_memory_updates: bool = _setting(True, "true or false")

@@ -29,6 +29,11 @@ class Options(Protocol):
     job_lease: float
     event_retention_days: int
     event_retention_count: int
+    audit_retention_days: int
+    broadcast_retention_days: int
+    broadcast_limit_system: int
+    broadcast_limit_project: int
+    broadcast_limit_user: int
     realtime_status_updates: bool
     realtime_memory_updates: bool
     realtime_chat_broadcasting: bool

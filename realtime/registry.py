@@ -22,6 +22,10 @@ class Everyone:
 
 ReadersProvider = Callable[[Sequence[StreamName]], Mapping[StreamName, Collection[int] | Everyone]]
 
+# The ids of those who are to be reached through a stream now, as a QuerySet of plain values.
+PeopleQuery = Callable[[StreamName], Any]
+SpeakerCheck = Callable[[Any, StreamName], None]
+
 Companion = Callable[[], AbstractContextManager[object]]
 
 _companions: dict[str, Companion] = {}
@@ -29,6 +33,9 @@ _reader_checks: dict[StreamKind, ReaderCheck] = {}
 _snapshots: dict[StreamKind, SnapshotProvider] = {}
 _runs: dict[StreamKind, RunsProvider] = {}
 _readers: dict[StreamKind, ReadersProvider] = {}
+_people: dict[StreamKind, PeopleQuery] = {}
+_speakers: dict[StreamKind, SpeakerCheck] = {}
+_snapshot_parts: list[SnapshotProvider] = []
 
 
 def register_reader_check(kind: StreamKind, check: ReaderCheck) -> None:
@@ -48,6 +55,11 @@ def register_readers(kind: StreamKind, provider: ReadersProvider) -> None:
 def register_snapshot(kind: StreamKind, provider: SnapshotProvider) -> None:
     """`provider(user, stream)` gives the state as JSON values, inside the head's snapshot."""
     _snapshots[kind] = provider
+
+
+def register_snapshot_part(provider: SnapshotProvider) -> None:
+    """`provider(user, stream)` adds its names to the snapshot of every kind of stream."""
+    _snapshot_parts.append(provider)
 
 
 def register_runs(kind: StreamKind, provider: RunsProvider) -> None:
@@ -83,10 +95,30 @@ def may_read(user: Any, stream: StreamName) -> bool:
     return check is not None and check(user, stream)
 
 
+def register_audience(kind: StreamKind, people: PeopleQuery, check: SpeakerCheck) -> None:
+    """`people(stream)` are those who are addressed by what is said there now. `check(user, stream)`
+    raises NotFound or Forbidden where the user may not speak to all of them."""
+    _people[kind] = people
+    _speakers[kind] = check
+
+
 def snapshot_of(user: Any, stream: StreamName) -> dict[str, Any]:
     """The stream's present state for this reader; {} where nothing is registered."""
     provider = _snapshots.get(stream.kind)
-    return provider(user, stream) if provider is not None else {}
+    found = provider(user, stream) if provider is not None else {}
+    for part in _snapshot_parts:
+        found = {**found, **part(user, stream)}
+    return found
+
+
+def people_of(stream: StreamName) -> Any:
+    """Raises LookupError for a kind that nobody speaks to."""
+    return _people[stream.kind](stream)
+
+
+def require_speaker(user: Any, stream: StreamName) -> None:
+    """Raises NotFound, Forbidden; LookupError for a kind that nobody speaks to."""
+    _speakers[stream.kind](user, stream)
 
 
 def runs_of(user: Any, stream: StreamName) -> list[dict[str, Any]] | None:

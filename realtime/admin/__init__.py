@@ -1,6 +1,8 @@
 """The core's rows in the Django admin, and the form that every text of the project goes through."""
 
 from realtime.admin.api_keys import ApiKeyAdmin
+from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
+from realtime.admin.connections import LiveConnectionAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
 from realtime.admin.log import (
@@ -13,12 +15,15 @@ from realtime.admin.log import (
 
 __all__ = [
     "ApiKeyAdmin",
+    "AuditChainAdmin",
+    "AuditEntryAdmin",
     "ClientRefAdmin",
     "DeliveredRangeAdmin",
     "EventAdmin",
     "IncidentReportAdmin",
     "InstallationAdmin",
     "JobAdmin",
+    "LiveConnectionAdmin",
     "PeriodicJobAdmin",
     "StreamAdmin",
 ]

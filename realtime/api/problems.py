@@ -56,6 +56,7 @@ class Problem(BaseModel):
     temporary: bool
     retry_after_ms: int | None = None
     errors: dict[str, list[str]] | None = None
+    details: dict[str, int] | None = None
 
 
 def _of(error: RealtimeError, status: int | None = None, **fields: Any) -> Problem:
@@ -67,6 +68,7 @@ def _of(error: RealtimeError, status: int | None = None, **fields: Any) -> Probl
         code=error.code,
         temporary=error.temporary,
         retry_after_ms=error.retry_after_ms,
+        details=dict(error.details) if error.details else None,
         **fields,
     )
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +48,31 @@ class _Growth(NamedTuple):
     held: bool
 
 
+class Arrival(NamedTuple):
+    """What has arrived at one person in a stream: their ranges before a write and after it."""
+
+    stream_id: int
+    before: Sequence[Range]
+    after: Sequence[Range]
+
+    def is_news(self, seq: int) -> bool:
+        """Whether this seq is among what came with the write."""
+        return _holds(self.after, seq) and not _holds(self.before, seq)
+
+
+def _holds(ranges: Sequence[Range], seq: int) -> bool:
+    return any(lo <= seq <= hi for lo, hi in ranges)
+
+
+Listener = Callable[[Sequence[Arrival]], None]
+_listeners: list[Listener] = []
+
+
+def register_arrivals(listener: Listener) -> None:
+    """`listener(arrivals)` hears of each write, after its commit, in its database thread."""
+    _listeners.append(listener)
+
+
 # The start that a resumed position belongs to may have been told to another node, a moment ago.
 # That node writes within a second; only then can the position find it.
 HOLD_RESUMED_S = 2.0
@@ -71,7 +96,7 @@ async def flush() -> None:
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]
         try:
-            await in_database(write, {key: taken[key] for key in part})
+            await in_database(_write_and_tell, {key: taken[key] for key in part})
         except BaseException:
             for key in keys[start:]:
                 later = _gathered.get(key)
@@ -79,11 +104,18 @@ async def flush() -> None:
             raise
 
 
+def _write_and_tell(gathered: Mapping[Whose, Steps]) -> None:
+    arrivals = write(gathered)
+    if arrivals:
+        for listener in _listeners:
+            listener(arrivals)
+
+
 @retried
 @transaction.atomic
-def write(gathered: Mapping[Whose, Steps]) -> None:
-    """Merge into the rows. Those of an epoch that has ended, or of a stream that is gone, are
-    dropped: what they counted is not in this log."""
+def write(gathered: Mapping[Whose, Steps]) -> list[Arrival]:
+    """Merge into the rows; what was longer afterwards. Those of an epoch that has ended, or of a
+    stream that is gone, are dropped: what they counted is not in this log."""
     epochs = {state.id: state.epoch for state in stream_states({key.stream_id for key in gathered})}
     wanted = {
         key: steps for key, steps in gathered.items() if epochs.get(key.stream_id) == key.epoch
@@ -91,9 +123,13 @@ def write(gathered: Mapping[Whose, Steps]) -> None:
     held = _held(wanted)
     grown: list[_Growth] = []
     gone: list[int] = []
+    arrivals: list[Arrival] = []
     for key, steps in wanted.items():
         rows = held.get((key.stream_id, key.user_id), [])
         after = steps.applied_to(row.range for row in rows)
+        before = [row.range for row in rows]
+        if after != before:
+            arrivals.append(Arrival(key.stream_id, before, after))
         by_lo = {row.range.lo: row for row in rows}
         gone += [row.pk for row in rows if row.range.lo not in {one.lo for one in after}]
         for lo, hi in after:
@@ -103,6 +139,7 @@ def write(gathered: Mapping[Whose, Steps]) -> None:
     if gone:
         DeliveredRange.objects.filter(pk__in=gone).delete()
     _write(grown)
+    return arrivals
 
 
 def _write(rows: Sequence[_Growth]) -> None:

@@ -91,6 +91,7 @@ class Worker:
         """Work until `stop`, then hand back."""
         autodiscover_modules("jobs")
         import_module("realtime.jobs.chores")
+        import_module("realtime.broadcasts.jobs")
         attach_local_worker(self._hear_locally)
         self._leases.start()
         helpers = [

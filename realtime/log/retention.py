@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from realtime.audit.retention import trimming_audit
 from realtime.conf import options
 from realtime.log.locks import lock_streams
 from realtime.models import ClientRef, Event, Stream
@@ -60,6 +61,7 @@ def trimming() -> Iterator[int]:
         gone = _forget_references(limits)
         if gone:
             yield gone
+    yield from trimming_audit()
 
 
 def _streams_to_trim(limits: Limits) -> list[str]:

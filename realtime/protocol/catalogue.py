@@ -92,20 +92,28 @@ def _declared(
             kinds,
             audience,
             family,
-            tuple(path for path in _TEXTS if _holds(payload, path[0])),
+            _text_paths(payload),
         )
         for name, payload in payloads.items()
     ]
 
 
 # Where texts of people stand. Of memories only those frames have a subject that repeat a message.
-_TEXTS = (("message", "body"), ("memory", "title"), ("memory", "body"))
-_HOLDERS = {"message": chat.Message, "memory": memory.Memory}
+_TEXTS = {"message": (chat.Message, ("body",)), "memory": (memory.Memory, ("title", "body"))}
+_NOTICE = (("title",), ("body",), ("html",))
 
 
-def _holds(payload: type[Shape], name: str) -> bool:
-    field = payload.model_fields.get(name)
-    return field is not None and field.annotation is _HOLDERS[name]
+def _text_paths(payload: type[Shape]) -> tuple[tuple[str, ...], ...]:
+    if payload is operations.Broadcast:
+        return _NOTICE
+    if "notice" in payload.model_fields:
+        return (("text",), *(("notice", *path) for path in _NOTICE))
+    return tuple(
+        (holder, text)
+        for holder, (shape, texts) in _TEXTS.items()
+        if holder in payload.model_fields and payload.model_fields[holder].annotation is shape
+        for text in texts
+    )
 
 
 _E, _S, _C = Durability

@@ -17,6 +17,7 @@ Socket replies and REST problem details are both made from it. Anything else tha
 `internal` to a user and a traceback to the log.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from realtime.protocol.codes import ErrorCode
@@ -29,10 +30,18 @@ class RealtimeError(Exception):
     status: ClassVar[int] = 500
     temporary: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_ms: int | None = None,
+        details: Mapping[str, int] | None = None,
+    ) -> None:
+        """`details` are numbers for programs, such as the id of what is in the way."""
         super().__init__(message)
         self.message = message
         self.retry_after_ms = retry_after_ms
+        self.details = details
 
     def as_wire(self) -> dict[str, Any]:
         """The `error` object of a reply."""

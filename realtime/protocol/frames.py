@@ -83,8 +83,8 @@ def blanked(frame: bytes, declared: EventType) -> bytes:
         for name in parents:
             place = place[name]
         place[last] = ""
-        if "deleted" in place:
-            place["deleted"] = True
+        for mark in {"deleted", "expired"} & place.keys():
+            place[mark] = True
     return to_json(content)
 
 

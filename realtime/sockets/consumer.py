@@ -13,6 +13,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from pydantic_core import to_json
 
+from realtime.audit.recording import record_nowait
 from realtime.conf import options
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
@@ -79,6 +80,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             self._check_room(node)  # again: of a crowd at the door all saw the same room before
         except Refusal as refusal:
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
+            _note_refused(refusal, scope, client)
             await accept()
             await send(close_message(refusal.code, refusal.reason))
             return
@@ -86,6 +88,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         wire = _handed_over(scope)
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
         connection = Connection(introduction.authenticated, node.hub, writer)
+        connection.address = client
         node.connections.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
@@ -130,6 +133,8 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             await self._subscribe_by_path(connection, scope)
         except RealtimeError as error:
             why = refusal_after(error)
+            client = (scope.get("client") or ["?"])[0]
+            _note_refused(why, scope, client, connection.user_id)
             connection.close(why.code, why.reason)
 
     async def _admit(self, scope: dict[str, Any], node: Node) -> Introduction | None:
@@ -178,6 +183,21 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 connection.close(CloseCode.TOO_LARGE, reason)
             else:
                 connection.text_received(text)
+
+
+def _note_refused(
+    refusal: Refusal, scope: dict[str, Any], client: str, user_id: int | None = None
+) -> None:
+    """44xx for the audit log; 45xx says nothing about the client."""
+    if refusal.code < CloseCode.INTERNAL:
+        record_nowait(
+            "connection_refused",
+            actor=user_id,
+            target=scope["path"],
+            result=str(int(refusal.code)),
+            address=client,
+            details={"reason": refusal.reason},
+        )
 
 
 def _handed_over(scope: dict[str, Any]) -> Wire | None:

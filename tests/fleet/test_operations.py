@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
+pytestmark = pytest.mark.django_db  # what operators do is recorded
+
+
 class Serving:
     """A loop in a thread of its own with two nodes; the first is this process's."""
 

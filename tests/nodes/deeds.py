@@ -15,9 +15,11 @@ from django.utils import timezone
 from chat.actions import projects
 from chat.models import AiRun, Membership, Message, Project, User
 from chat.queries.runs import is_carried_out
+from realtime.broadcasts.composing import create_broadcast
+from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.fleet import operations
 from realtime.jobs.chores import clean_up_jobs
-from realtime.models import ApiKey, Event, Job, Stream
+from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
 
@@ -67,6 +69,12 @@ def team() -> dict[str, Any]:
 
 def join(project: int, user: int, role: str = "member") -> None:
     Membership(project_id=project, user_id=user, role=role).save()
+
+
+def audit_entries(**wanted: Any) -> list[dict[str, Any]]:
+    """The audit log's entries with these values, oldest first, without their times."""
+    columns = ["seq", "action", "actor", "target", "result", "address", "details"]
+    return list(AuditEntry.objects.filter(**wanted).order_by("seq").values(*columns))
 
 
 def remove(project: int, user: int) -> None:
@@ -228,3 +236,27 @@ def job_state(job: int) -> dict[str, Any]:
     waited = row.started_at - row.enqueued_at if row.started_at is not None else None
     waited_s = waited.total_seconds() if waited is not None else -1
     return {"state": row.state, "worker": row.worker, "waited_s": waited_s}
+
+
+def speak(project: int, author: int, count: int, priority: str = "low") -> list[int]:
+    """That many broadcasts to the project, each asked for by itself; their ids."""
+    actor = User.objects.get(pk=author)
+    made = []
+    for number in range(count):
+        draft = BroadcastDraft(title=f"{priority} {number}", body="*all*", priority=priority)
+        made.append(create_broadcast(actor, f"project.{project}", draft).row.pk)
+    return made
+
+
+def published_at(broadcasts: list[int]) -> list[str | None]:
+    """When each went out, None where it has not; in the order of ids."""
+    rows = Broadcast.objects.filter(pk__in=broadcasts).order_by("pk")
+    moments = rows.values_list("published_at", flat=True)
+    return [moment.isoformat() if moment else None for moment in moments]
+
+
+def counts_of(broadcast: int) -> dict[str, int]:
+    """As stored, and how many accounts there are."""
+    row = Broadcast.objects.get(pk=broadcast)
+    names = ("addressed", "delivered", "acknowledged", "late")
+    return {name: getattr(row, name) for name in names} | {"accounts": User.objects.count()}

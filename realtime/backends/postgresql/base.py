@@ -12,6 +12,7 @@ from weakref import WeakSet
 from django.conf import settings
 from django.db.backends.postgresql import base
 
+from realtime.backends.last import write_last
 from realtime.backends.postgresql.patience import patience
 
 # The timeline is read from the WAL's present file name: the control file lags behind a promotion.
@@ -36,6 +37,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # The pool's own threads call this, and are few.
         with patience(CONFIGURING_LIMIT_S):
             return self._configured(connection)
+
+    def _commit(self) -> None:
+        write_last(self)
+        super()._commit()  # type: ignore[misc]
 
     def _configured(self, connection: Any) -> bool:
         configured: bool = super()._configure_connection(connection)  # type: ignore[misc]

@@ -10,29 +10,84 @@ Severity = Literal["info", "warning", "critical"]
 
 
 class Broadcast(Shape):
+    """`html` is `body` (Markdown) rendered and sanitised. After its end the texts are empty and
+    `expired` is true, in the log; clients drop it by themselves when `expires_at` comes."""
+
     broadcast: Id
     title: Text
     body: Text
+    html: Text
+    level: Literal["info", "success", "warning", "critical"] = "info"
     priority: Literal["low", "normal", "high", "urgent"]
+    must_acknowledge: bool = False
+    author: Person | None = None
+    published_at: Moment | None = None
     expires_at: Moment | None
     expired: bool = False
 
 
+class BroadcastJob(Shape):
+    """What publishes it: its state, its attempts, and what the last one failed with."""
+
+    id: Id
+    state: str
+    attempt: int
+    max_attempts: int
+    error_class: str
+
+
+class BroadcastReport(Shape):
+    """A broadcast as those who manage it see it. People: `addressed` when it was published (before,
+    an estimate); `delivered` and `acknowledged` of those; `late` came later and have it."""
+
+    id: Id
+    scope: Literal["system", "project", "user"]
+    target: Id | None
+    kind: str
+    title: Text
+    body: Text
+    html: Text
+    level: Literal["info", "success", "warning", "critical"]
+    priority: Literal["low", "normal", "high", "urgent"]
+    must_acknowledge: bool
+    on: bool
+    starts_at: Moment | None
+    ends_at: Moment | None
+    author: Person | None
+    status: str
+    seq: int | None
+    created_at: Moment
+    publish_at: Moment | None
+    published_at: Moment | None
+    expires_at: Moment | None
+    ended_at: Moment | None
+    addressed: int
+    delivered: int
+    acknowledged: int
+    late: int
+    job: BroadcastJob | None = None
+
+
 class SystemNotification(Shape):
     """`kind` says what about; `credentials_ended`, and `disconnected` (by an administrator), close
-    the sockets that they concern."""
+    the sockets that they concern. `broadcast` is about the end of one: `{broadcast, state}`.
+    `notice` is one by itself, `text` its title."""
 
     kind: str
     text: Text
     broadcast: Id | None = None
     state: str | None = None
+    notice: Broadcast | None = None
 
 
 class Maintenance(Shape):
+    """`text` is the title of `notice`."""
+
     on: bool
     text: Text
     starts_at: Moment | None = None
     ends_at: Moment | None = None
+    notice: Broadcast | None = None
 
 
 class Health(Shape):
@@ -41,7 +96,11 @@ class Health(Shape):
 
 
 class Metrics(Shape):
+    """`part` is what was measured: with `broadcast`, values are `{broadcast, addressed, delivered,
+    acknowledged, late}`."""
+
     values: dict[str, float]
+    part: str | None = None
 
 
 class PerformanceAlert(Shape):

@@ -1,0 +1,70 @@
+"""One builder per event of a broadcast; snapshots show it by the same."""
+
+from typing import Any
+
+from realtime.log.entries import EventDraft
+from realtime.models.broadcast import Broadcast, BroadcastKind, BroadcastStatus
+from realtime.people import person
+from realtime.protocol.payloads.shape import wire_time
+from realtime.protocol.streams import STATUS_STREAM
+
+NOTICE = "notice"  # kinds of `system_notification`: one by itself, and the end of another one
+ENDED = "broadcast"
+
+
+def notice(row: Broadcast) -> dict[str, Any]:
+    """The wire shape `Broadcast`."""
+    return {
+        "broadcast": row.pk,
+        "title": row.title,
+        "body": row.body,
+        "html": row.html,
+        "level": row.level,
+        "priority": row.priority,
+        "must_acknowledge": row.must_acknowledge,
+        "author": person(row.author) if row.author else None,
+        "published_at": wire_time(row.published_at) if row.published_at else None,
+        "expires_at": wire_time(row.expires_at) if row.expires_at else None,
+    }
+
+
+def data(row: Broadcast) -> dict[str, Any]:
+    """The `data` of its event."""
+    if row.kind == BroadcastKind.MESSAGE:
+        return notice(row)
+    if row.kind == BroadcastKind.NOTIFICATION:
+        told = {"kind": NOTICE, "broadcast": row.pk}
+    else:
+        told = {
+            "on": row.maintenance_on,
+            "starts_at": wire_time(row.starts_at) if row.starts_at else None,
+            "ends_at": wire_time(row.ends_at) if row.ends_at else None,
+        }
+    return {**told, "text": row.title, "notice": notice(row)}
+
+
+def published(row: Broadcast) -> EventDraft:
+    return EventDraft(row.kind, data(row), subject=row.subject)
+
+
+def withdrawn(row: Broadcast, state: BroadcastStatus) -> EventDraft:
+    """Takes the texts out of the log, and tells whoever has them."""
+    told = {
+        "kind": ENDED,
+        "text": "A broadcast was withdrawn.",
+        "broadcast": row.pk,
+        "state": state.value,
+    }
+    return EventDraft("system_notification", told, redacts=row.subject)
+
+
+def progress(row: Broadcast) -> tuple[str, str, dict[str, Any]]:
+    """The signal of the stream of operators: `(stream, type, data)`."""
+    values = {
+        "broadcast": row.pk,
+        "addressed": row.addressed,
+        "delivered": row.delivered,
+        "acknowledged": row.acknowledged,
+        "late": row.late,
+    }
+    return STATUS_STREAM, "metrics_update", {"part": "broadcast", "values": values}

@@ -1,0 +1,234 @@
+"""A broadcast goes out once, is counted, and ends."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from chat.actions.projects import remove_member, set_member
+from realtime.broadcasts.counting import count_broadcast, on_arrivals
+from realtime.broadcasts.ending import expire_broadcast
+from realtime.log.opening import read_opening
+from realtime.models import Broadcast, Job
+from realtime.models.broadcast import BroadcastStatus
+from realtime.protocol.streams import StreamName
+from tests.api.conftest import ApiClient, Team, assert_problem, person
+from tests.broadcasts.conftest import arrive, frames_of, path
+
+Publish = Callable[[int], Broadcast]
+TEXT = {"title": "Hello", "body": "*all* of you"}
+
+
+@pytest.fixture
+def compose(team: Team, owner: ApiClient) -> Callable[..., int]:
+    def post(**fields: object) -> int:
+        response = owner.post(path(f"project/{team.project.pk}"), {**TEXT, **fields})
+        assert response.status_code == 202, response.content
+        number: int = response.json()["id"]
+        return number
+
+    return post
+
+
+Compose = Callable[..., int]
+
+
+def test_event_is_published_once(team: Team, compose: Compose, publish: Publish) -> None:
+    """However often the job runs: one event, with the rendered text, and the state beside it."""
+    row = publish(compose())
+    publish(row.pk)
+    [frame] = frames_of(team.stream, "broadcast_message")
+    assert row.status == BroadcastStatus.PUBLISHED
+    assert (row.seq, row.addressed) == (frame["seq"], 3)
+    assert frame["data"]["html"] == "<p><em>all</em> of you</p>"
+    assert frame["data"]["author"]["name"] == "Ada"
+
+
+def test_counts_are_of_people(team: Team, compose: Compose, publish: Publish) -> None:
+    """Several devices and several acknowledgements are one person; who comes later is `late`."""
+    row = publish(compose(must_acknowledge=True))
+    assert row.seq is not None
+    for _ in range(2):
+        arrive(team.stream, team.member.pk, row.seq, row.seq)
+        arrive(team.stream, team.member.pk, 1, row.seq)
+    arrive(team.stream, team.viewer.pk, 1, row.seq - 1)
+    for _ in range(2):
+        assert ApiClient(team.owner).post(path(f"{row.pk}/acknowledge")).status_code == 200
+    late = person("late")
+    set_member(team.owner, team.project.pk, user_id=late.pk, role="member")
+    arrive(team.stream, late.pk, 1, row.seq + 1)
+    body = ApiClient(team.owner).get(path(str(row.pk))).json()
+    counts = {name: body[name] for name in ("addressed", "delivered", "acknowledged", "late")}
+    assert counts == {"addressed": 3, "delivered": 2, "acknowledged": 1, "late": 1}
+
+
+def test_who_leaves_stays_counted(team: Team, compose: Compose, publish: Publish) -> None:
+    """They were addressed and got it; coming back does not make them late."""
+    row = publish(compose())
+    assert row.seq is not None
+    arrive(team.stream, team.member.pk, 1, row.seq)
+    remove_member(team.owner, team.project.pk, team.member.pk)
+    set_member(team.owner, team.project.pk, user_id=team.member.pk, role="member")
+    body = ApiClient(team.owner).get(path(str(row.pk))).json()
+    assert (body["delivered"], body["late"]) == (1, 0)
+
+
+def test_only_news_moves_a_count(team: Team, compose: Compose, publish: Publish) -> None:
+    """An acknowledgement of something else, or of the same again, costs no counting."""
+    row = publish(compose())
+    assert row.seq is not None
+    news = arrive(team.stream, team.member.pk, row.seq, row.seq)
+    assert [one.is_news(row.seq) for one in news] == [True]
+    again = arrive(team.stream, team.member.pk, 1, row.seq)
+    assert [one.is_news(row.seq) for one in again] == [False]
+    assert arrive(team.stream, team.member.pk, 1, row.seq) == []
+    on_arrivals([*news, *again])
+
+
+def test_stored_counts_never_fall(team: Team, compose: Compose, publish: Publish) -> None:
+    """An account that is deleted had it all the same; a count that was made too soon says so."""
+    row = publish(compose())
+    assert row.seq is not None
+    arrive(team.stream, team.member.pk, 1, row.seq)
+    assert count_broadcast(row.pk)
+    assert not count_broadcast(row.pk), "expected half a second between two counts"
+    team.member.delete()
+    Broadcast.objects.update(counted_at=None)
+    assert count_broadcast(row.pk)
+    row.refresh_from_db()
+    assert row.delivered == 1
+
+
+def test_cancelled_before_it_is_sent(
+    team: Team, owner: ApiClient, compose: Compose, publish: Publish
+) -> None:
+    """Nothing is sent, also where the job was running already."""
+    row_id = compose()
+    assert owner.post(path(f"{row_id}/cancel")).json()["status"] == "cancelled"
+    assert Job.objects.get().state == "cancelled"
+    assert publish(row_id).seq is None
+    assert frames_of(team.stream, "broadcast_message", "system_notification") == []
+
+
+@pytest.mark.parametrize("kind", ["broadcast_message", "system_notification"])
+def test_cancelled_afterwards_is_taken_back(
+    team: Team, console: ApiClient, publish: Publish, kind: str
+) -> None:
+    """Its texts leave the log, one notification tells of it, and the counts stay."""
+    end = path(f"project/{team.project.pk}")
+    row = publish(console.post(end, {**TEXT, "kind": kind}).json()["id"])
+    assert row.seq is not None
+    arrive(team.stream, team.member.pk, 1, row.seq)
+    report = console.post(path(f"{row.pk}/cancel")).json()
+    assert (report["status"], report["delivered"]) == ("cancelled", 1)
+    *_, blank, told = frames_of(team.stream, kind, "system_notification")
+    notice = blank["data"].get("notice", blank["data"])
+    assert (notice["title"], notice["body"], notice["html"]) == ("", "", "")
+    assert notice["expired"] is True
+    assert told["data"]["broadcast"] == row.pk
+    assert told["data"]["state"] == "cancelled"
+    arrive(team.stream, team.viewer.pk, 1, row.seq)
+    assert console.get(path(str(row.pk))).json()["delivered"] == 1
+    head = told["seq"]
+    console.post(path(f"{row.pk}/cancel"))
+    assert frames_of(team.stream, "system_notification")[-1]["seq"] == head
+
+
+def test_expiry_blanks_and_freezes(team: Team, compose: Compose, publish: Publish) -> None:
+    """Without another event. Its own job does it at the moment; before that nothing happens."""
+    expires = timezone.now() + timedelta(hours=1)
+    row = publish(compose(expires_at=expires.isoformat()))
+    ending = Job.objects.get(name="realtime.end_broadcast")
+    assert ending.run_after == expires
+    with transaction.atomic():
+        expire_broadcast(row.pk)
+    assert Broadcast.objects.get().status == BroadcastStatus.PUBLISHED
+    Broadcast.objects.update(expires_at=timezone.now())
+    assert row.seq is not None
+    arrive(team.stream, team.member.pk, 1, row.seq)
+    with transaction.atomic():
+        expire_broadcast(row.pk)
+    after = Broadcast.objects.get()
+    assert (after.status, after.delivered) == (BroadcastStatus.EXPIRED, 1)
+    [frame] = frames_of(team.stream, "broadcast_message", "system_notification")
+    assert frame["data"]["expired"] is True
+    assert "of you" not in str(frame)
+
+
+def test_expired_while_it_waited_is_not_sent(
+    team: Team, compose: Compose, publish: Publish
+) -> None:
+    """A worker that was away must not send what is over."""
+    row_id = compose(expires_at=(timezone.now() + timedelta(hours=1)).isoformat())
+    Broadcast.objects.update(expires_at=timezone.now())
+    assert publish(row_id).status == BroadcastStatus.EXPIRED
+    assert frames_of(team.stream, "broadcast_message") == []
+
+
+def test_snapshot_has_what_stands(team: Team, compose: Compose, publish: Publish) -> None:
+    """As the event says it, with one's own acknowledgement; not what has ended."""
+    gone = publish(compose(title="gone"))
+    ApiClient(team.owner).post(path(f"{gone.pk}/cancel"))
+    row = publish(compose(must_acknowledge=True))
+    ApiClient(team.member).post(path(f"{row.pk}/acknowledge"))
+
+    def shown(user: object) -> list[dict[str, object]]:
+        name = StreamName.parse(team.stream)
+        snapshot = read_opening(user, name, None, want_snapshot=True).snapshot
+        assert snapshot is not None
+        listed: list[dict[str, object]] = snapshot["broadcasts"]
+        return listed
+
+    *_, frame = frames_of(team.stream, "broadcast_message")
+    expected = {"type": "broadcast_message", "seq": row.seq, "data": frame["data"]}
+    [mine], [theirs] = shown(team.member), shown(team.viewer)
+    assert mine.pop("acknowledged") is True
+    assert theirs.pop("acknowledged") is False
+    for found in (mine, theirs):
+        found["data"] = {"expired": False, **found["data"]}  # type: ignore[dict-item]
+        assert found == expected
+
+
+def test_acknowledging_is_for_readers_of_what_stands(
+    team: Team, compose: Compose, publish: Publish
+) -> None:
+    """Not for strangers, not where none was asked for, not after the end."""
+    asked, unasked = publish(compose(must_acknowledge=True)), publish(compose(title="other"))
+    member = ApiClient(team.member)
+    stranger = ApiClient(team.stranger)
+    assert_problem(stranger.post(path(f"{asked.pk}/acknowledge")), 404, "not_found")
+    assert_problem(member.post(path("999/acknowledge")), 404, "not_found")
+    assert_problem(member.post(path(f"{unasked.pk}/acknowledge")), 409, "conflict")
+    ApiClient(team.owner).post(path(f"{asked.pk}/cancel"))
+    assert_problem(member.post(path(f"{asked.pk}/acknowledge")), 409, "conflict")
+
+
+def test_newest_maintenance_replaces_the_one_before(
+    team: Team, console: ApiClient, publish: Publish
+) -> None:
+    """One state of maintenance stands in a stream."""
+    given = {**TEXT, "kind": "maintenance_mode", "confirm": True}
+    ends = timezone.now() + timedelta(hours=2)
+    first = publish(
+        console.post(path("system"), {**given, "ends_at": ends.isoformat()}).json()["id"]
+    )
+    assert first.expires_at == ends
+    over = console.post(path("system"), {**given, "title": "Done", "on": False}).json()["id"]
+    publish(over)
+    first.refresh_from_db()
+    assert first.status == BroadcastStatus.COMPLETED
+    before, after = frames_of("system", "maintenance_mode")
+    assert (before["data"]["on"], before["data"]["text"]) == (True, "")
+    assert (after["data"]["on"], after["data"]["notice"]["title"]) == (False, "Done")
+
+
+def test_others_do_not_see_a_broadcast(team: Team, compose: Compose, publish: Publish) -> None:
+    """Its members read the event; its fate is for its author and whoever may speak there."""
+    row_id = compose()
+    assert_problem(ApiClient(team.member).get(path(str(row_id))), 404, "not_found")
+    assert_problem(ApiClient(team.member).post(path(f"{row_id}/cancel")), 404, "not_found")
+    assert ApiClient(team.member).get(path("active")).json()["results"] == []
+    [own] = ApiClient(team.owner).get(path("active")).json()["results"]
+    assert own["id"] == row_id
