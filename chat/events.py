@@ -65,6 +65,8 @@ def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, An
         "body": row.body,
         "importance": row.importance,
         "pinned": row.pinned,
+        "status": row.status,
+        "source": None if row.source_message is None else {"message": row.source_message},
         "reference": row.reference,
         "depends_on": sorted(ids),
         "expires_at": wire_time(row.expires_at) if row.expires_at else None,
@@ -165,7 +167,8 @@ def message_processed(row: AiRun) -> EventDraft:
 def memory_saved(row: Memory, *, created: bool) -> EventDraft:
     """What a new one depends on can only be written, and told of, after it."""
     name = "memory_stored" if created else "memory_updated"
-    return EventDraft(name, {"memory": memory(row, () if created else None)})
+    data = {"memory": memory(row, () if created else None)}
+    return EventDraft(name, data, subject=row.subject)
 
 
 def memory_deleted(row: Memory) -> EventDraft:

@@ -13,6 +13,7 @@ from django.dispatch import receiver
 
 from chat import events
 from chat.actions.dependents import tell_dependents
+from chat.actions.proposals import withdraw_proposals
 from chat.actions.runs import withdraw_run
 from chat.models import (
     ChatSession,
@@ -28,7 +29,7 @@ from chat.models.memory import memories_touched
 from chat.search.jobs import embed_when_changed
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
-from realtime.log.writing import publish
+from realtime.log.writing import call_together, publish
 from realtime.protocol.streams import project_stream, user_stream
 from realtime.security.endings import publish_ending
 
@@ -63,6 +64,18 @@ def answer_withdrawn(instance: Message, **_: Any) -> None:
 def message_deleted(instance: Message, origin: Any = None, **_: Any) -> None:
     if not _goes_with_project(origin):
         publish(project_stream(instance.project_id), events.message_deleted(instance))
+
+
+@receiver(post_save, sender=Message)
+def proposals_reconsidered(instance: Message, created: bool, raw: bool, **_: Any) -> None:
+    if not (created or raw):
+        call_together(withdraw_proposals, instance.pk)
+
+
+@receiver(post_delete, sender=Message)
+def proposals_withdrawn(instance: Message, origin: Any = None, **_: Any) -> None:
+    if not _goes_with_project(origin):
+        call_together(withdraw_proposals, instance.pk)
 
 
 @receiver(post_save, sender=ChatSession)

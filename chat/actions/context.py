@@ -1,6 +1,7 @@
 """What the context engine writes, and how it is set going."""
 
 from chat import events
+from chat.actions.proposals import propose
 from chat.conf import options
 from chat.context.findings import Findings
 from chat.jobs import analyse_context
@@ -39,5 +40,6 @@ def keep_findings(found: Findings) -> bool:
         row.summary = found.summary
         news.append(events.context_summary(row))
     row.save()
+    propose(found.project, found.message, found.proposals)
     publish_many(stream, [*news, events.context_analysed(found)])
     return True

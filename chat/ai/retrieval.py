@@ -59,7 +59,7 @@ class KeywordRetrieval:
         wanted = terms(text)[:MAX_TERMS]
         if not wanted:
             return []
-        every = Memory.objects.filter(project_id=project_id)
+        every = Memory.objects.kept().filter(project_id=project_id)
         documents = [*_memories(every, wanted), *_messages(project_id, wanted)]
         return _best(_by_words(documents, wanted), limit)
 
@@ -81,7 +81,7 @@ class MeaningRetrieval:
             for one in matches
         ]
         wanted = terms(text)[:MAX_TERMS]
-        new = Memory.objects.filter(project_id=project_id, vector=None)
+        new = Memory.objects.kept().filter(project_id=project_id, vector=None)
         others = [*_memories(new, wanted), *_messages(project_id, wanted)] if wanted else []
         # Words rank the others, which have nothing else. What is meant has the better of both
         # scores, or a message with the same words would push it out.

@@ -43,7 +43,7 @@ def _topics(project_id: int) -> list[str]:
 
 def _titles(project_id: int, kind: MemoryKind) -> list[str]:
     """The pinned and the newest."""
-    rows = Memory.objects.filter(project_id=project_id, kind=kind).order_by("-pinned", "-pk")
+    rows = Memory.objects.kept().filter(project_id=project_id, kind=kind).order_by("-pinned", "-pk")
     return [
         title[:LONGEST_TITLE] for title in rows.values_list("title", flat=True)[:MOST_OF_A_KIND]
     ]

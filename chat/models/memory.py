@@ -1,12 +1,13 @@
 """What a project remembers."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.dispatch import Signal
 
+from chat.models.message import subject_of
 from chat.models.project import Project
 from realtime.log.locks import lock_streams, own_transaction
 from realtime.log.logged import LoggedModel, LoggedQuerySet
@@ -23,9 +24,26 @@ class MemoryKind(models.TextChoices):
     ISSUE = "issue"
     TASK = "task"
     NOTE = "note"
+    RISK = "risk"
+
+
+class MemoryStatus(models.TextChoices):
+    """`PROPOSED`: taken from what somebody said, by no person yet. It is kept once a member accepts
+    it; until then it is told to clients and to nobody else: no search, no summary, no model."""
+
+    KEPT = "kept"
+    PROPOSED = "proposed"
 
 
 class MemoryQuerySet(LoggedQuerySet["Memory"]):  # type: ignore[override, unused-ignore]
+    def kept(self) -> Self:
+        """Without proposals."""
+        return self.filter(status=MemoryStatus.KEPT)
+
+    def proposed(self) -> Self:
+        """Proposals that nobody has accepted or discarded yet."""
+        return self.filter(status=MemoryStatus.PROPOSED)
+
     def _announce(self, rows: Iterable["Memory"], *, created: bool) -> None:
         news = list(rows)
         super()._announce(news, created=created)
@@ -41,6 +59,8 @@ class MemoryQuerySet(LoggedQuerySet["Memory"]):  # type: ignore[override, unused
 class Memory(LoggedModel):
     """`importance` is from 0 to 1; `reference` names where it came from, once per project.
 
+    source_message: the id of the message that it was taken from. No foreign key: an accepted memory
+    is the members' own and outlives the message
     expires_at: it is deleted then; `expiring` from a day before, which is told as a change
     """
 
@@ -57,6 +77,10 @@ class Memory(LoggedModel):
         default=0.5, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)]
     )
     pinned = models.BooleanField(default=False)
+    status = models.CharField(
+        max_length=8, choices=MemoryStatus, default=MemoryStatus.KEPT, editable=False
+    )
+    source_message = models.BigIntegerField(null=True, editable=False)
     reference = models.CharField(max_length=200, null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     expiring = models.BooleanField(default=False, editable=False)
@@ -74,6 +98,16 @@ class Memory(LoggedModel):
                 fields=["expires_at"],
                 name="memory_expires",
                 condition=models.Q(expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["project", "id"],
+                name="memory_proposed",
+                condition=models.Q(status=MemoryStatus.PROPOSED),
+            ),
+            models.Index(
+                fields=["source_message"],
+                name="memory_proposed_from",
+                condition=models.Q(status=MemoryStatus.PROPOSED),
             ),
         ]
 
@@ -95,6 +129,14 @@ class Memory(LoggedModel):
 
     def stream_names(self) -> list[str]:
         return [project_stream(self.project_id)]
+
+    @property
+    def subject(self) -> str | None:
+        """What its events hold text of: a proposal repeats what a message says, and goes with it.
+        The text of a memory that is kept belongs to no message."""
+        if self.status != MemoryStatus.PROPOSED or self.source_message is None:
+            return None
+        return subject_of(self.source_message)
 
 
 class MemoryDependency(LoggedModel):

@@ -58,9 +58,9 @@ def forget_stale(memories: Sequence[Memory]) -> list[Memory]:
 def pending(
     model: str, version: str, project_id: int | None = None, limit: int = BATCH
 ) -> list[Pending]:
-    """The first `limit` memories, oldest first, that this model has not seen."""
+    """The first `limit` memories, oldest first, that are kept and that this model has not seen."""
     seen = MemoryVector.objects.filter(memory_id=OuterRef("pk"), model=model, version=version)
-    rows = Memory.objects.filter(~Exists(seen)).order_by("pk")
+    rows = Memory.objects.kept().filter(~Exists(seen)).order_by("pk")
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
     return [Pending(row.pk, text_of(row)) for row in rows.only("title", "body")[:limit]]

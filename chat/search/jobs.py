@@ -7,7 +7,7 @@ import asyncio
 
 from django.conf import settings
 
-from chat.models import Memory
+from chat.models import Memory, MemoryStatus
 from chat.search import client
 from chat.search.client import EmbedderAway
 from chat.search.companion import installed
@@ -46,8 +46,12 @@ async def sweep_vectors(context: JobContext) -> None:
 
 
 def embed_when_changed(memory: Memory) -> None:
-    """In the transaction that stored the memory: its vector is made after the commit."""
-    call_together(_embed_later, memory)
+    """In the transaction that stored the memory: its vector is made after the commit.
+
+    A proposal has none: it is embedded when it is accepted.
+    """
+    if memory.status == MemoryStatus.KEPT:
+        call_together(_embed_later, memory)
 
 
 def _embed_later(memories: list[Memory]) -> None:

@@ -92,16 +92,20 @@ def _declared(
             kinds,
             audience,
             family,
-            (("message", "body"),)
-            if "message" in payload.model_fields and _has_body(payload)
-            else (),
+            tuple(path for path in _TEXTS if _holds(payload, path[0])),
         )
         for name, payload in payloads.items()
     ]
 
 
-def _has_body(payload: type[Shape]) -> bool:
-    return payload.model_fields["message"].annotation is chat.Message
+# Where texts of people stand. Of memories only those frames have a subject that repeat a message.
+_TEXTS = (("message", "body"), ("memory", "title"), ("memory", "body"))
+_HOLDERS = {"message": chat.Message, "memory": memory.Memory}
+
+
+def _holds(payload: type[Shape], name: str) -> bool:
+    field = payload.model_fields.get(name)
+    return field is not None and field.annotation is _HOLDERS[name]
 
 
 _E, _S, _C = Durability

@@ -4,11 +4,20 @@ from typing import Literal
 
 from realtime.protocol.payloads.shape import Id, Moment, Shape, Text
 
-MemoryKind = Literal["fact", "decision", "issue", "task", "note"]
+MemoryKind = Literal["fact", "decision", "issue", "task", "note", "risk"]
+MemoryStatus = Literal["proposed", "kept"]
+
+
+class MemorySource(Shape):
+    """What a memory was taken from; the message may be gone since."""
+
+    message: Id
 
 
 class Memory(Shape):
-    """`expiring` from a day before `expires_at`; at that moment it goes, with `memory_expired`."""
+    """`proposed` until a member accepts it; `source` where it was taken from what somebody said.
+
+    `expiring` from a day before `expires_at`; at that moment it goes, with `memory_expired`."""
 
     id: Id
     project: Id
@@ -17,6 +26,8 @@ class Memory(Shape):
     body: Text
     importance: float
     pinned: bool
+    status: MemoryStatus = "kept"
+    source: MemorySource | None = None
     reference: str | None
     depends_on: list[Id]
     expires_at: Moment | None
@@ -66,7 +77,7 @@ class SimilarIssues(Shape):
     issues: list[RelevantMemory]
 
 
-ContextStep = Literal["terms", "memories", "issues", "dependencies", "summary"]
+ContextStep = Literal["terms", "memories", "issues", "dependencies", "proposals", "summary"]
 
 
 class ContextError(Shape):
