@@ -59,7 +59,7 @@ test("reading a message is one line: key words, searching, what was found and ho
   );
   assert.deepEqual(told(begun), [["working", "Searching the memories", "antenna, damper"]]);
   const done = follow(begun, happened("similar_issues_found", { message: 1, issues: [{}] }), complete());
-  const text = "Read the message: 2 memories matter, 1 issue is like it";
+  const text = "Read what Grace wrote: 2 memories matter, 1 issue is like it";
   assert.deepEqual(told(done), [["done", text, "antenna, damper · 35 ms"]]);
   const late = reduce(done, heard("context_analysis_progress", { message: 1, step: "summary", done: 4, total: 5 }));
   assert.deepEqual(told(late), told(done), "a signal that comes late opens nothing again");
@@ -76,7 +76,7 @@ test("the line to show is what is being done, else what was done last", () => {
   assert.equal(liveLine([]), null);
   const state = follow(open(), complete(), queued, complete({ message: 2 }));
   assert.equal(liveLine(state.feed).text, "A question waits for the AI");
-  assert.match(liveLine(follow(state, ended("cancelled")).feed).text, /^Read the message/);
+  assert.match(liveLine(follow(state, ended("cancelled")).feed).text, /^Read a message/);
 });
 
 test("only so many lines are kept", () => {

@@ -5,8 +5,8 @@
 export const KEPT_LINES = 50;
 
 /**
- * A line is `{key, at, state, text, detail, issues}`; `state` is working, done or failed, `at` when
- * the work began, `detail` what stands beside it.
+ * A line is `{key, at, state, text, detail, who, issues}`; `state` is working, done or failed, `at`
+ * when the work began, `detail` what stands beside it, `who` the author of what is read.
  */
 const FRAMES = {
   message_updated: (lines, { message, queued_run: run }) =>
@@ -39,7 +39,7 @@ const FRAMES = {
   context_analysis_complete: (lines, { message, memories, timings_ms: timings, errors }, state) => {
     const before = analysed(lines, message, state, {});
     return at(before, keyOfMessage(message), (line) => ({
-      ...line, text: errors.length > 0 ? troubles(errors) : findings(memories.length, line.issues),
+      ...line, text: errors.length > 0 ? troubles(errors) : findings(memories.length, line),
       state: errors.length > 0 ? "failed" : "done",
       detail: [line.detail, timesOfSteps(timings)].filter(Boolean).join(" · "),
     }));
@@ -94,7 +94,7 @@ const TROUBLES = { unavailable: "the database was busy", internal: "a fault of t
 
 /** A new piece of work, or the same one once more: its line comes last. */
 function begun(lines, key, fields) {
-  const line = { key, at: "", state: "working", text: "", detail: "", issues: 0, ...fields };
+  const line = { key, at: "", state: "working", text: "", detail: "", who: "", issues: 0, ...fields };
   return [...lines.filter((other) => other.key !== key), line].slice(-KEPT_LINES);
 }
 
@@ -109,8 +109,8 @@ function analysed(lines, message, state, fields) {
     return at(lines, key, (line) => (line.state === "working" ? { ...line, ...fields } : line));
   }
   const name = state.messages.find(({ id }) => id === message)?.author?.name;
-  const text = name === undefined ? "Reading a message" : `Reading what ${name} wrote`;
-  return begun(lines, key, { text, ...fields });
+  const who = name === undefined ? "a message" : `what ${name} wrote`;
+  return begun(lines, key, { text: `Reading ${who}`, who, ...fields });
 }
 
 function at(lines, key, change) {
@@ -128,10 +128,10 @@ function stamped(before, after, ts) {
 
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 
-function findings(memories, issues) {
-  if (memories === 0) return "Read the message: nothing the project knows is like it";
+function findings(memories, { who, issues }) {
+  if (memories === 0) return `Read ${who}: nothing the project knows is like it`;
   const like = issues > 0 ? `, ${count(issues, "issue is", "issues are")} like it` : "";
-  return `Read the message: ${count(memories, "memory matters", "memories matter")}${like}`;
+  return `Read ${who}: ${count(memories, "memory matters", "memories matter")}${like}`;
 }
 
 function troubles(errors) {

@@ -261,6 +261,7 @@ export class Room {
   }
 
   async #watchedReceipts(message) {
+    if (!this.#subscription?.live) return false; // away, or signed out
     try {
       return await this.askReceipts(message);
     } catch (error) {

@@ -43,7 +43,7 @@ function isNews(before, line) {
   return line.state === "failed" || line.key.startsWith("run-");
 }
 
-const textOf = ({ text, detail }) => (detail === "" ? text : `${text}: ${detail}`);
+const textOf = ({ text, detail }) => (detail === "" ? text : `${text} · ${detail}`);
 
 function createLine() {
   const words = element("p", {}, element("span", { class: "feed-text" }), element("span", { class: "feed-detail" }));

@@ -1,4 +1,5 @@
 // All of the page's parts, filled at most once per animation frame however many events arrive.
+import { isGone } from "../insights.js";
 import { mayWrite } from "../state.js";
 import { followCitations } from "./citing.js";
 import { Composer } from "./composer.js";
@@ -139,8 +140,8 @@ export class Page {
   /** False where it is gone; the same for the next. Throws Problem. */
   async #showMemory(id) {
     const room = this.#room;
-    const held = () => room.state.memories.some((memory) => memory.id === id);
-    if (!held() && !(await room.keeping.fetch(id))) return false;
+    const held = room.state.memories.some((memory) => memory.id === id);
+    if (!held && (isGone(room.state, id) || !(await room.keeping.fetch(id)))) return false;
     if (room !== this.#room) return true;
     this.#tabs.choose("memories");
     this.#memories.reveal(id);

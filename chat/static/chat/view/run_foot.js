@@ -63,5 +63,6 @@ function sources(list, gone) {
     const note = isGone ? " gone" : "";
     return element("li", {}, shown, element("span", { class: "source-kind", text: ` ${kind} ${id}${note}` }));
   });
-  return element("ul", { class: "sources", "aria-label": "Sources" }, ...items);
+  const heading = element("p", { class: "state", text: "Sources" });
+  return element("div", { class: "sources" }, heading, element("ol", { "aria-label": "Sources" }, ...items));
 }
