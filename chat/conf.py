@@ -10,6 +10,7 @@ class Options(Protocol):
     """The attributes used here; units and defaults stand in `.env.example`."""
 
     context_engine: bool
+    memory_half_life_days: float
     ai_model: str
     ai_base_url: str | None
     ai_api_key: SecretStr | None

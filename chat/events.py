@@ -64,6 +64,7 @@ def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, An
         "title": row.title,
         "body": row.body,
         "importance": row.importance,
+        "relevance": row.relevance,
         "pinned": row.pinned,
         "status": row.status,
         "source": None if row.source_message is None else {"message": row.source_message},
@@ -175,6 +176,11 @@ def memory_deleted(row: Memory) -> EventDraft:
     """Of one whose time had come, that it expired, whoever deleted it."""
     expired = row.expires_at is not None and row.expires_at <= timezone.now()
     return EventDraft("memory_expired" if expired else "memory_deleted", {"memory": row.pk})
+
+
+def memory_relevance_changed(row: Memory) -> EventDraft:
+    data = {"memory": row.pk, "importance": row.importance, "relevance": row.relevance}
+    return EventDraft("memory_relevance_changed", data)
 
 
 def dependency_updated(

@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from chat import events
 from chat.actions.dependents import tell_dependents
 from chat.actions.proposals import withdraw_proposals
+from chat.actions.relevance import reconsider
 from chat.actions.runs import withdraw_run
 from chat.models import (
     ChatSession,
@@ -98,6 +99,12 @@ def memory_saved(
 @receiver(memories_touched, sender=Memory)
 def dependents_concerned(memories: Iterable[Memory], going: bool, **_: Any) -> None:
     tell_dependents(memories, going=going)
+
+
+@receiver(memories_touched, sender=Memory)
+def relevance_reconsidered(memories: Iterable[Memory], going: bool, **_: Any) -> None:
+    if not going:
+        reconsider(memories)
 
 
 @receiver(post_delete, sender=Memory)

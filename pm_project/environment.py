@@ -91,6 +91,7 @@ class Environment(BaseSettings):
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
     context_engine: bool = _setting(True, "true or false")
+    memory_half_life_days: float = _setting(14.0, "days from 0.001 to 3650", ge=0.001, le=3650)
     ai_model: str = _setting(
         "extractive",
         "extractive, or PROVIDER:MODEL such as openai:gpt-4.1-mini",

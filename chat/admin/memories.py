@@ -47,14 +47,23 @@ class MemoryAdmin(LoggedAdmin):
         "status",
         "project",
         "importance",
+        "relevance",
         "pinned",
         "updated_at",
     ]
     list_display_links = ["id", "title"]
     list_select_related = ["project"]
-    list_filter = ["kind", "status", "pinned", "expires_at", "updated_at"]
+    list_filter = ["kind", "status", "relevance", "pinned", "expires_at", "updated_at"]
     search_fields = ["title", "body", "reference", "project__name"]
-    readonly_fields = ["status", "source_message", "created_at", "updated_at"]
+    readonly_fields = [
+        "status",
+        "source_message",
+        "relevance",
+        "uses",
+        "used_at",
+        "created_at",
+        "updated_at",
+    ]
     autocomplete_fields = ["project"]
     fixed_fields = ("project",)
     inlines = [_DependenciesInline]

@@ -1,48 +1,59 @@
 """What a message says that may be worth keeping, recognised by plain rules.
 
 Precision before recall: what is proposed takes a member's attention, what is missed costs nothing.
-Only statements count that say themselves what they are. Left out are questions, quotes, code and
-messages to the AI.
+So a statement counts only where it says by itself what it is, with its first words. English only.
 """
 
 import re
-from collections.abc import Iterator
 
+from chat.actions.runs import calling
 from chat.context.findings import Proposal
+from chat.context.patterns import ALWAYS_LABELS, LABELLED, LABELS, PATTERNS
+from chat.context.statements import Statement, statements
 from chat.models import MemoryKind
 from realtime.protocol.payloads.shape import TITLE_MAX_CHARS
 
 MOST_OF_A_MESSAGE = 3
-_LABELS = {
-    MemoryKind.DECISION: r"decision|decided|agreed",
-    MemoryKind.TASK: r"todo|to-do|to do|task|action item|action",
-    MemoryKind.ISSUE: r"issue|bug|problem|known issue",
-    MemoryKind.RISK: r"risk",
-    MemoryKind.FACT: r"fact|fyi|for the record",
-}
-_RULES = [
-    (kind, re.compile(rf"(?:{labels})\s*:\s+(?P<what>\S.*)", re.IGNORECASE))
-    for kind, labels in _LABELS.items()
-]
+SHORTEST = 8  # characters of what is kept: "Risk: none" is none
 
 
 def proposals_in(text: str) -> list[Proposal]:
-    found: list[Proposal] = []
-    for sentence in _sentences(text):
-        proposal = _proposal(sentence)
+    """The first ones of the message. What is said to the AI is the AI's to keep."""
+    if calling(text, ask_ai=False).asks:
+        return []
+    found: dict[tuple[MemoryKind, str], Proposal] = {}
+    for statement in statements(text):
+        proposal = _labelled(statement) or _recognised(statement)
         if proposal is not None:
-            found.append(proposal)
-    return found[:MOST_OF_A_MESSAGE]
+            found.setdefault((proposal.kind, proposal.title.lower()), proposal)
+    return list(found.values())[:MOST_OF_A_MESSAGE]
 
 
-def _sentences(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        yield line.strip()
+def _labelled(statement: Statement) -> Proposal | None:
+    """Unsure or not: a label is meant."""
+    match = LABELLED.match(statement.plain)
+    if match is None:
+        return None
+    label = match["label"]
+    if label.islower() and label not in ALWAYS_LABELS:
+        return None
+    return _proposal(LABELS[label.lower()], statement, match)
 
 
-def _proposal(sentence: str) -> Proposal | None:
-    for kind, pattern in _RULES:
-        match = pattern.fullmatch(sentence)
-        if match is not None:
-            return Proposal(kind, match["what"][:TITLE_MAX_CHARS], sentence)
+def _recognised(statement: Statement) -> Proposal | None:
+    if statement.is_sure:
+        for kind, pattern in PATTERNS:
+            match = pattern.match(statement.plain)
+            if match is not None:
+                return _proposal(kind, statement, match)
     return None
+
+
+def _proposal(kind: MemoryKind, statement: Statement, match: re.Match[str]) -> Proposal | None:
+    what = " ".join(statement.text[match.start("what") :].split()).strip("*_ ").rstrip(".!…")
+    if len(what) < SHORTEST or " " not in what:
+        return None
+    title = what[0].upper() + what[1:]
+    if len(title) > TITLE_MAX_CHARS:
+        title = f"{title[: TITLE_MAX_CHARS - 1]}…"
+    return Proposal(kind, title, statement.text)

@@ -12,6 +12,7 @@ from chat.models.message import (
 )
 from chat.models.project import Membership, Project, Role
 from chat.models.proposal import ProposalRuling
+from chat.models.relevance import Relevance
 from chat.models.run import OPEN, AiRun, RunState
 from chat.models.search import MemoryVector
 from chat.models.user import User
@@ -33,6 +34,7 @@ __all__ = [
     "ProposalRuling",
     "ReadCursor",
     "ReadNotice",
+    "Relevance",
     "Role",
     "RunState",
     "SessionStatus",

@@ -62,7 +62,7 @@ def test_decision_in_a_message_is_proposed(conversation: Conversation) -> None:
     memory = events[0]["data"]["memory"]
     assert (memory["kind"], memory["title"], memory["body"], memory["status"]) == (
         "decision",
-        "we ship uploads on Friday",
+        "We ship uploads on Friday",
         SAID,
         "proposed",
     )

@@ -61,6 +61,8 @@ def applied(  # noqa: C901, PLR0912 - one case for each event type
         case "dependency_updated":
             if data["memory"] in remembered:
                 remembered[data["memory"]]["depends_on"] = data["depends_on"]
+        case "memory_relevance_changed":
+            remembered[data["memory"]]["relevance"] = data["relevance"]
         case "project_updated":
             new["project"] = data["project"]
         case "project_joined":

@@ -106,6 +106,8 @@ WRONG = [
     ("JOB_LEASE", "601"),
     ("EMBEDDER", "maybe"),
     ("CONTEXT_ENGINE", "maybe"),
+    ("MEMORY_HALF_LIFE_DAYS", "0"),
+    ("MEMORY_HALF_LIFE_DAYS", "3651"),
     ("EVENT_RETENTION_DAYS", "0"),
     ("EVENT_RETENTION_COUNT", "many"),
     ("REALTIME_STATUS_UPDATES", "sometimes"),

@@ -5,6 +5,7 @@ from typing import Literal
 from realtime.protocol.payloads.shape import Id, Moment, Shape, Text
 
 MemoryKind = Literal["fact", "decision", "issue", "task", "note", "risk"]
+Relevance = Literal["high", "medium", "low"]
 MemoryStatus = Literal["proposed", "kept"]
 
 
@@ -25,6 +26,7 @@ class Memory(Shape):
     title: Text
     body: Text
     importance: float
+    relevance: Relevance = "high"
     pinned: bool
     status: MemoryStatus = "kept"
     source: MemorySource | None = None
@@ -45,8 +47,11 @@ class MemoryGone(Shape):
 
 
 class RelevanceChanged(Shape):
+    """`relevance` fades with time and comes back with use; `importance` stays as people set it."""
+
     memory: Id
     importance: float
+    relevance: Relevance
 
 
 class DependencyUpdated(Shape):
