@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { filteredMemories, neighbours, orderedMemories } from "../../chat/static/chat/memories.js";
+import { filteredMemories, neighbourhood, orderedMemories } from "../../chat/static/chat/memories.js";
 import { emptyRoom, reduce } from "../../chat/static/chat/state.js";
 import { ADA, event, many, memory, snapshot } from "./rows.mjs";
 
@@ -37,14 +37,14 @@ test("dependencies are followed both ways, nearest first, and circles end", () =
     memory(1, { depends_on: [2, 9] }), memory(2, { depends_on: [3] }), memory(3, { depends_on: [1] }),
     memory(4, { depends_on: [1] }),
   ];
-  const { restsOn, resting } = neighbours(rows, 1);
+  const { restsOn, resting } = neighbourhood(rows)(1);
   assert.deepEqual(restsOn, [{ id: 2, depth: 1 }, { id: 9, depth: 1 }, { id: 3, depth: 2 }]);
   assert.deepEqual(resting, [{ id: 3, depth: 1 }, { id: 4, depth: 1 }, { id: 2, depth: 2 }]);
 });
 
 test("a long chain of dependencies is cut", () => {
   const rows = many(100, (id) => memory(id, { depends_on: [id + 1] }));
-  assert.equal(neighbours(rows, 1).restsOn.length, 30);
+  assert.equal(neighbourhood(rows)(1).restsOn.length, 30);
 });
 
 test("a page read before an event has what the event changed of a memory in it", () => {

@@ -66,16 +66,20 @@ export function filteredMemories(memories, { show = "all", kind = "", text = "" 
 const MOST_NEAR = 30;
 
 /**
- * What `id` rests on, and what rests on `id`, directly or by others: `[{id, depth}]`, nearest first,
- * each once. Circles end where they begin. Of memories that are not held only the id is known.
+ * A function of a memory's id: what it rests on, and what rests on it, directly or by others, as
+ * `{restsOn: [{id, depth}], resting}`, nearest first, each once. Circles end where they begin. Of
+ * memories that are not held only the id is known.
  */
-export function neighbours(memories, id) {
+export function neighbourhood(memories) {
   const below = new Map(memories.map((memory) => [memory.id, memory.depends_on]));
   const above = new Map();
-  for (const memory of memories) {
-    for (const key of memory.depends_on) above.set(key, [...(above.get(key) ?? []), memory.id]);
+  for (const { id, depends_on } of memories) {
+    for (const key of depends_on) {
+      if (above.has(key)) above.get(key).push(id);
+      else above.set(key, [id]);
+    }
   }
-  return { restsOn: reached(id, below), resting: reached(id, above) };
+  return (id) => ({ restsOn: reached(id, below), resting: reached(id, above) });
 }
 
 function reached(start, edges) {

@@ -17,6 +17,7 @@ export class Room {
   #client;
   #rest;
   #subscription = null;
+  #project;
   #position = null;
   #me;
   #onChange;
@@ -35,6 +36,7 @@ export class Room {
     this.#client = client;
     this.#rest = rest;
     this.projectId = projectId;
+    this.#project = `/api/projects/${projectId}/`;
     this.stream = `project.${projectId}`;
     this.#me = me;
     this.state = emptyRoom(me);
@@ -167,15 +169,16 @@ export class Room {
     }
   }
 
-  /** Whether a message is held, once as many older ones as it takes were fetched. Throws Problem. */
+  /** Fetch as many older messages as it takes; whether the message is there. Throws Problem, Error. */
   async reach(message) {
-    const held = () => this.state.messages.some(({ id }) => id === message);
-    for (let page = 0; page < REACHED_PAGES && !held(); page += 1) {
-      const [first] = this.state.messages;
-      if (!this.state.older.messages || this.state.late.messages !== null || first.id < message) break;
+    for (let page = 0; page < REACHED_PAGES; page += 1) {
+      const { messages, older, late } = this.state;
+      if (messages.some(({ id }) => id === message)) return true;
+      if (!older.messages || messages[0].id < message) return false;
+      if (late.messages !== null) throw new Error("Earlier messages are on their way; try again.");
       await this.older("messages");
     }
-    return held();
+    throw new Error("That message is too far back to be shown here.");
   }
 
   /** Add a person by user name, or change their role. Throws Problem. */
@@ -277,10 +280,6 @@ export class Room {
       this.#receipts.watch(newestOwn(this.state)?.id ?? null);
     }
     if (this.state !== before && this.#subscription !== null) this.#onChange();
-  }
-
-  get #project() {
-    return `/api/projects/${this.projectId}/`;
   }
 
   #path(part) {

@@ -1,18 +1,19 @@
 // The drawer of memories: the list with its filters, and the form that adds one.
 import { doubtOf } from "../insights.js";
-import { filteredMemories, isProposed, neighbours, orderedMemories } from "../memories.js";
+import { filteredMemories, isProposed, neighbourhood, orderedMemories } from "../memories.js";
 import { byId, setText, showText } from "./dom.js";
 import { submitting } from "./forms.js";
 import { KeyedList } from "./keyed.js";
 import { createMemory, fillMemory } from "./memory_row.js";
 import { MemorySearch } from "./memory_search.js";
-import { steady } from "./steady.js";
+import { steady, watched } from "./steady.js";
 import { dueName } from "./times.js";
 
 export class MemoriesView {
   #room = null;
   #rows;
   #same = steady();
+  #changed = watched();
   #form = byId("memory-form");
   #add = byId("memory-add");
   #show = byId("memory-show");
@@ -50,6 +51,7 @@ export class MemoriesView {
   open(room) {
     this.#room = room;
     this.#wanted = null;
+    this.#changed = watched();
     this.#show.value = "all";
     this.#kind.value = "";
     this.#rows.render([]);
@@ -60,8 +62,18 @@ export class MemoriesView {
 
   render(state, writable) {
     const filter = { show: this.#show.value, kind: this.#kind.value, text: this.#search.filter };
+    const minute = Math.floor(Date.now() / 60_000); // "expires tomorrow" is another text tomorrow
+    const { memories, insights, older, late, phase } = state;
+    const inputs = [memories, insights, older, late, phase, writable, minute, ...Object.values(filter)];
+    // An answer that grows renders the page 25 times a second; the drawer has nothing of it.
+    if (this.#changed(...inputs)) this.#fill(state, writable, filter);
+    this.#reveal();
+  }
+
+  #fill(state, writable, filter) {
     const ordered = orderedMemories(state);
-    const items = filteredMemories(ordered, filter).map((memory) => this.#item(state, memory, writable));
+    const toldOf = this.#teller(state, writable);
+    const items = filteredMemories(ordered, filter).map((memory) => ({ memory, told: toldOf(memory) }));
     this.#same.turn();
     this.#rows.render(items);
     const filtered = items.length < ordered.length;
@@ -71,12 +83,11 @@ export class MemoriesView {
     setText(byId("memories-filtered-text"), items.length > 0 ? many : `None of ${ordered.length} fits.`);
     byId("memory-filters").hidden = ordered.length === 0;
     this.#add.hidden = !writable;
-    const older = byId("memories-older");
-    older.hidden = !state.older.memories;
-    older.disabled = state.late.memories !== null;
+    const more = byId("memories-older");
+    more.hidden = !state.older.memories;
+    more.disabled = state.late.memories !== null;
     const kept = ordered.filter((memory) => !isProposed(memory)).length;
     setText(byId("memories-count"), kept > 0 ? `${kept}${state.older.memories ? "+" : ""}` : "");
-    this.#reveal();
   }
 
   /** Bring a memory that is held into view, opened. */
@@ -89,19 +100,23 @@ export class MemoriesView {
     this.#search.ask(text);
   }
 
-  #item(state, memory, writable) {
+  /** What a row shows beside its memory, the same value for as long as it says the same. */
+  #teller(state, writable) {
     const titles = new Map(state.memories.map(({ id, title }) => [id, title]));
     const titled = (id) => ({ id, title: titles.get(id) ?? null });
-    const { restsOn, resting } = neighbours(state.memories, memory.id);
-    const doubt = doubtOf(state, memory);
-    const told = {
-      expiry: memory.expires_at === null ? "" : dueName(memory.expires_at),
-      doubt: doubt === null ? null : titled(doubt),
-      restsOn: restsOn.map(({ id, depth }) => ({ ...titled(id), depth })),
-      resting: resting.map(({ id, depth }) => ({ ...titled(id), depth })),
-      writable,
+    const near = (list) => list.map(({ id, depth }) => ({ ...titled(id), depth }));
+    const neighbours = neighbourhood(state.memories);
+    return (memory) => {
+      const { restsOn, resting } = neighbours(memory.id);
+      const doubt = doubtOf(state, memory);
+      return this.#same(memory.id, {
+        expiry: memory.expires_at === null ? "" : dueName(memory.expires_at),
+        doubt: doubt === null ? null : titled(doubt),
+        restsOn: near(restsOn),
+        resting: near(resting),
+        writable,
+      });
     };
-    return { memory, told: this.#same(memory.id, told) };
   }
 
   #reveal() {

@@ -9,7 +9,8 @@ export function createMemory() {
   const title = element("span", { class: "memory-title" });
   const meta = element("span", { class: "memory-meta" });
   const meter = element("meter", { min: 0, max: 1, "aria-label": "Importance" });
-  const summary = element("summary", {}, title, meta, meter);
+  const worth = element("span", { class: "memory-worth" }, element("span", { class: "memory-band" }), meter);
+  const summary = element("summary", {}, title, meta, worth);
   const details = element("details", {}, summary, element("div", { class: "memory-body" }));
   return element("li", { class: "memory" }, details, element("div", { class: "memory-decision" }));
 }
@@ -25,7 +26,10 @@ export function fillMemory(row, { memory, told }, actions) {
   row.classList.toggle("proposed", proposed);
   setText(row.querySelector(".memory-title"), memory.title);
   row.querySelector(".memory-meta").replaceChildren(...marks(memory, told, proposed));
+  const known = Object.hasOwn(BANDS, memory.relevance) && !proposed;
+  row.querySelector(".memory-band").replaceChildren(...(known ? [band(memory.relevance)] : []));
   const meter = row.querySelector("meter");
+  meter.hidden = proposed;
   meter.value = memory.importance;
   meter.title = `Importance ${percentOf(memory)}`;
   row.querySelector(".memory-body").replaceChildren(
@@ -40,20 +44,26 @@ export function fillMemory(row, { memory, told }, actions) {
 const percentOf = ({ importance }) => `${Math.round(importance * 100)} %`;
 
 const BANDS = {
-  high: ["in use", "Relevance: high, it is used often"],
-  low: ["fading", "Relevance: low, it was not used for long"],
+  high: "Relevance: high",
+  medium: "Relevance: medium, it was not used for a while",
+  low: "Relevance: low, it was not used for long",
 };
+
+/** Three small bars, of which fewer are filled the less a memory is used. */
+function band(relevance) {
+  const bars = Array.from({ length: 3 }, () => element("i", { "aria-hidden": "true" }));
+  const said = element("span", { class: "hidden", text: BANDS[relevance] });
+  return element("span", { class: "band", "data-band": relevance, title: BANDS[relevance] }, ...bars, said);
+}
 
 function marks(memory, { expiry, doubt }, proposed) {
   const kind = element("span", { class: "chip", text: memory.kind });
   kind.dataset.kind = memory.kind;
-  const [band, why] = BANDS[memory.relevance] ?? [null, ""];
   return [
     kind,
     proposed && element("span", { class: "mark new", text: "proposed" }),
     memory.pinned && element("span", { class: "mark pin", text: "pinned" }),
-    band !== null && element("span", { class: "mark", "data-band": memory.relevance, title: why, text: band }),
-    expiry !== "" && element("span", { class: "mark due", "data-soon": memory.expiring === true, text: `expires ${expiry}` }),
+    expiry !== "" && (!proposed || memory.expiring) && element("span", { class: "mark due", "data-soon": memory.expiring === true, text: `expires ${expiry}` }),
     doubt !== null && element("span", { class: "mark due", "data-soon": true, text: "check it" }),
   ].filter(Boolean);
 }

@@ -134,7 +134,7 @@ export class MessagesView {
 
   goTo(id) {
     this.#attempt(async () => {
-      if (!(await this.show(id))) throw new Error("That message is gone, or too far back.");
+      if (!(await this.show(id))) throw new Error("That message is gone.");
     });
   }
 

@@ -5,7 +5,7 @@ import { mayWrite } from "../state.js";
 import { citation } from "./citing.js";
 import { decision } from "./decision.js";
 import { byId, element } from "./dom.js";
-import { steady } from "./steady.js";
+import { steady, watched } from "./steady.js";
 
 /** Shown at once; the others on demand. */
 const FIRST = 3;
@@ -14,8 +14,16 @@ const EXCERPT_CHARS = 140;
 /** The part of the state that this shows, the same for as long as it says the same; or null. */
 export class RelatedFinder {
   #same = steady();
+  #changed = watched();
+  #found = null;
 
   find(state, chosen) {
+    const { messages, memories, insights, older, role } = state;
+    if (this.#changed(messages, memories, insights, older, role, chosen)) this.#found = this.#look(state, chosen);
+    return this.#found;
+  }
+
+  #look(state, chosen) {
     this.#same.turn();
     const found = related(state, chosen);
     if (found === null) return null;

@@ -19,3 +19,13 @@ export function steady() {
   };
   return same;
 }
+
+/** A function of the inputs of some work: whether any is another one than the last time. */
+export function watched() {
+  let before = null;
+  return (...inputs) => {
+    const changed = before === null || inputs.some((input, at) => input !== before[at]);
+    before = inputs;
+    return changed;
+  };
+}
