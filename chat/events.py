@@ -115,6 +115,12 @@ def run(row: AiRun) -> dict[str, Any]:
     }
 
 
+def run_queued(row: AiRun) -> EventDraft:
+    """A change of the answer: from now on everyone can stop the run, before it has started."""
+    data = {"message": message(row.message), "queued_run": row.pk}
+    return EventDraft("message_updated", data, subject=row.message.subject)
+
+
 def run_started(row: AiRun) -> EventDraft:
     data = {"run": row.pk, "message": row.message_id, "generation": row.generation}
     return EventDraft("ai_processing_start", data)
