@@ -53,8 +53,7 @@ class BroadcastAdmin(ExportedAdmin):
     API calls, which check the rights for the stream itself."""
 
     list_display = [
-        *("id", "title", "stream", "kind", "level", "priority", "status", "author"),
-        *("addressed", "delivered", "acknowledged", "late", "created_at"),
+        *("id", "title", "stream", "kind", "priority", "status", "reached", "author", "created_at"),
     ]
     list_display_links = ["id", "title"]
     list_filter = ["status", "scope", "kind", "level", "priority", "created_at"]
@@ -77,6 +76,10 @@ class BroadcastAdmin(ExportedAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         user = request.user
         return is_operator(user) or user.has_perm("realtime.add_broadcast")
+
+    @admin.display(description="delivered", ordering="delivered")
+    def reached(self, row: Broadcast) -> str:
+        return f"{row.delivered} of {row.addressed}"
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
