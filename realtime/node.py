@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from realtime.batching import Batcher
+from realtime.fleet.asking import ASK_MESSAGE, Answerer
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.presence.presence import Presence
@@ -66,6 +67,7 @@ class Node:
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
+        self.hub.allow(ASK_MESSAGE, Answerer(self, self.shared).on_message)
         self.hub.watch.on_turn = self._layer_turned
         self.hub.watch.on_attempt = partial(self.reporter.attempt, CHANNEL_LAYER)
         self.hub.start()

@@ -2,6 +2,13 @@
 
 from realtime.admin.api_keys import ApiKeyAdmin
 from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
+from realtime.admin.broadcasts import (
+    BroadcastAcknowledgementAdmin,
+    BroadcastAdmin,
+    BroadcastAudienceAdmin,
+    BroadcastDayAdmin,
+)
+from realtime.admin.connections import LiveConnectionAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
 from realtime.admin.log import (
@@ -16,12 +23,17 @@ __all__ = [
     "ApiKeyAdmin",
     "AuditChainAdmin",
     "AuditEntryAdmin",
+    "BroadcastAcknowledgementAdmin",
+    "BroadcastAdmin",
+    "BroadcastAudienceAdmin",
+    "BroadcastDayAdmin",
     "ClientRefAdmin",
     "DeliveredRangeAdmin",
     "EventAdmin",
     "IncidentReportAdmin",
     "InstallationAdmin",
     "JobAdmin",
+    "LiveConnectionAdmin",
     "PeriodicJobAdmin",
     "StreamAdmin",
 ]

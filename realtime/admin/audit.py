@@ -3,39 +3,36 @@
 import json
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timezone import localtime
 
-from realtime.admin.export import Row, csv_response
+from realtime.admin.export import ExportedAdmin
 from realtime.admin.readonly import ReadOnlyAdmin
 from realtime.models import AuditChain, AuditEntry
 
-_COLUMNS = [
-    *("seq", "at", "action", "actor", "actor_name", "target", "result", "address", "details"),
-    *("previous", "hash"),
-]
-
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ExportedAdmin):
     """Search for a person's name, a target such as `project.42`, or an address."""
 
-    change_list_template = "admin/realtime/exported_list.html"
-    list_display = ["seq", "at", "action", "person", "target", "result", "address"]
+    list_display = ["seq", "moment", "action", "result", "person", "what", "address"]
     list_display_links = ["seq", "action"]
     list_filter = ["action", "result", "at"]
     search_fields = ["=actor_name", "target", "=address", "=action"]
     search_help_text = "A person, a target such as project.42, an address, or an action."
     date_hierarchy = "at"
     ordering = ["-seq"]
-    fields = [
-        *("seq", "at", "action", "person", "target", "result", "address", "details_as_json"),
+    export_columns = [
+        *("seq", "at", "action", "actor", "actor_name", "target", "result", "address", "details"),
         *("previous", "hash"),
     ]
-    readonly_fields = ["person", "details_as_json"]
+    fields = [
+        *("seq", "moment", "action", "person", "target", "result", "address", "details_as_json"),
+        *("previous", "hash"),
+    ]
+    readonly_fields = ["moment", "person", "details_as_json"]
 
     @admin.display(description="who", ordering="actor_name")
     def person(self, entry: AuditEntry) -> str:
@@ -43,29 +40,18 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             return "—"
         return f"{entry.actor_name} ({entry.actor})"
 
+    @admin.display(description="at", ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return f"{localtime(entry.at):%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="target", ordering="target")
+    def what(self, entry: AuditEntry) -> str:
+        return Truncator(entry.target).chars(28)
+
     @admin.display(description="details")
     def details_as_json(self, entry: AuditEntry) -> SafeString:
         content = json.loads(entry.details)
         return format_html("<pre>{}</pre>", json.dumps(content, indent=2, ensure_ascii=False))
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export)
-        return [path("export/", view, name="realtime_auditentry_export"), *super().get_urls()]
-
-    def export(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list shows with the same query, all of it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        chosen = self.get_changelist_instance(request).get_queryset(request)
-        return csv_response(chosen, "audit", _COLUMNS, _cells)
-
-
-def _cells(entry: AuditEntry) -> Row:
-    return [
-        value.isoformat() if name == "at" else value
-        for name in _COLUMNS
-        for value in [getattr(entry, name)]
-    ]
 
 
 @admin.register(AuditChain)

@@ -48,5 +48,16 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['at'], name='audit_at'), models.Index(fields=['action'], name='audit_action'), models.Index(fields=['actor'], name='audit_actor')],
             },
         ),
+        migrations.CreateModel(
+            name='LiveConnection',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+            ],
+            options={
+                'verbose_name': 'live connection',
+                'managed': False,
+                'default_permissions': ('view', 'change'),
+            },
+        ),
         migrations.RunPython(guards.install, guards.remove),
     ]

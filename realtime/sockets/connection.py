@@ -61,6 +61,7 @@ class Connection:
         "_heartbeat_at",
         "_malformed",
         "_running",
+        "address",
         "hub",
         "id",
         "identity",
@@ -78,6 +79,7 @@ class Connection:
         self.writer = writer
         self.subscriptions = Subscriptions()
         self.watch = AccountWatch(self)
+        self.address = ""  # of the peer, or of what the proxy says; set by whoever accepted it
         self.opened_at = asyncio.get_running_loop().time()
         self.leaving = False  # told of a planned stop
         self._catching_up: CatchUp | None = None
