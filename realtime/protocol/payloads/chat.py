@@ -21,7 +21,11 @@ class Message(Shape):
     deleted: bool
 
 
-class MessageChanged(Shape):
+class NewMessage(Shape):
+    message: Message
+
+
+class MessageUpdated(Shape):
     """`queued_run` where the change is that the AI is asked: the run that will answer in it."""
 
     message: Message
