@@ -103,3 +103,21 @@ def test_rows_from_before_the_extension_are_copied(team: Team, dice: Any) -> Non
         stored = {pk: np.array(text[1:-1].split(","), np.float32) for pk, text in cursor.fetchall()}
     for row in MemoryVector.objects.all():
         np.testing.assert_array_equal(stored[row.pk], np.frombuffer(row.vector, np.float32))
+
+
+def test_refused_extension_changes_nothing(team: Team, dice: Any) -> None:
+    """Who is no superuser may not make it; then vectors are kept as on SQLite."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP EXTENSION vector CASCADE")
+        cursor.execute("CREATE ROLE plain_of_pgvector")
+        cursor.execute("SET LOCAL ROLE plain_of_pgvector")
+        assert not pgvector.prepare()
+        cursor.execute("RESET ROLE")
+    assert not pgvector.present()
+    remember(team.project, 20, dice)
+    index = Library(np.full(2**16, 10, np.float32)).index_of(team.project.pk)
+    assert len(index.candidates(next(questions(dice)), 40)) == 20
+    with connection.cursor() as cursor:  # as a commit does, or no table may be altered
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert pgvector.prepare()
+    assert pgvector.complete() == 20
