@@ -9,6 +9,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import commands, receivers  # noqa: F401 - registers and connects them
+        from chat.probes import register_probes
         from chat.queries import access, runs, snapshot
         from chat.search.companion import embedder
         from realtime import registry
@@ -20,3 +21,4 @@ class ChatConfig(AppConfig):
         registry.register_runs(StreamKind.PROJECT, runs.open_runs)
         registry.register_snapshot(StreamKind.USER, snapshot.user_snapshot)
         registry.register_companion("embedder", embedder)
+        register_probes()

@@ -90,6 +90,9 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
+    status_monitor: bool = _setting(True, "true or false")
+    webhook_allow_private: bool = _setting(False, "true or false")
+
     context_engine: bool = _setting(True, "true or false")
     ai_model: str = _setting(
         "extractive",

@@ -5,10 +5,10 @@
 
 from django.urls import path
 
-from status import probes
+from status import health
 
 urlpatterns = [
-    path("live", probes.live),
-    path("ready", probes.ready),
-    path("counters", probes.counters),
+    path("live", health.live),
+    path("ready", health.ready),
+    path("counters", health.counters),
 ]

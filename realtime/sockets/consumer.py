@@ -61,6 +61,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             async with node.door:
                 authenticated = await self._admit(scope, node)
         except Refusal as refusal:
+            node.refused += refusal.code is CloseCode.OVERLOADED
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             if hands_over:
                 await send(accept)
