@@ -8,7 +8,7 @@ has the measure `state` besides its own. Must not import status or chat.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from realtime.node import Node
@@ -59,11 +59,13 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look found; `values` by names of the component's measures, those it could take."""
+    """What one look found; `values` by names of the component's measures, those it could take.
+    `detail` is JSON values for whoever knows this component; it is not kept."""
 
     state: State
     text: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 Look = Callable[[], Awaitable[Finding | None]]

@@ -8,9 +8,11 @@ from django.db.models.signals import post_migrate
 
 def ensure_first_rows(using: str, **_: Any) -> None:
     """The board, and the rules that everybody begins with: after each migrate."""
+    from status.alerts.defaults import ensure_rules
     from status.models import Board
 
     Board.objects.using(using).get_or_create(pk=1)
+    ensure_rules(using)
 
 
 class StatusConfig(AppConfig):

@@ -22,6 +22,8 @@ from realtime.breaker import BreakerOpen
 from realtime.components import Finding, Scope, State, components
 from realtime.database import DatabaseAway, in_database
 from realtime.protocol.errors import RealtimeError, Unavailable
+from status.alerts.evaluating import evaluate
+from status.alerts.rounds import Round, round_of
 from status.buckets import Buckets
 from status.exchange import (
     EXCHANGE_EVERY_S,
@@ -33,7 +35,6 @@ from status.exchange import (
     write_view,
 )
 from status.models import MemberKind
-from status.rounds import Round, evaluate
 from status.samples import store
 from status.telling import Teller
 from status.upkeep import keep_up
@@ -193,7 +194,7 @@ class Monitor:
         if version is not None:
             self._version = version
             self._teller.board(view.stored, version)
-            self._rounds.append(Round(self._now(), view.values, view.of_members))
+            self._rounds.append(round_of(view, self._now()))
 
     def _hold(self, exchanged: Exchanged) -> None:
         if self.holds and not exchanged.holds:
@@ -243,7 +244,7 @@ class Monitor:
         view = view_of(components(), [own], self._report(system=True))
         self._teller.alone(view.health)
         if self.holds:
-            self._rounds.append(Round(self._now(), view.values, view.of_members))
+            self._rounds.append(round_of(view, self._now()))
 
 
 def _worker_id() -> str:

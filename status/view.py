@@ -19,13 +19,15 @@ _JOIN: dict[Merge, Callable[[float, float], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`values` are of the system, `of_members` each process's own."""
+    """`values` are of the system, `of_members` each process's own; `details` those of a component,
+    from every process that gave some."""
 
     state: State
     parts: dict[str, State]
     texts: dict[str, str]
     values: Values
     of_members: dict[str, Values] = field(default_factory=dict)
+    details: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     nodes: int = 0
 
     @property
@@ -47,7 +49,12 @@ class View:
 def report_of(findings: Mapping[str, Finding]) -> Report:
     """As a process tells it to the others."""
     return {
-        name: {"state": one.state.value, "text": one.text, "values": dict(one.values)}
+        name: {
+            "state": one.state.value,
+            "text": one.text,
+            "values": dict(one.values),
+            **({"detail": dict(one.detail)} if one.detail else {}),
+        }
         for name, one in findings.items()
     }
 
@@ -61,6 +68,7 @@ def view_of(known: Mapping[str, Component], members: Iterable[MemberView], syste
     texts: dict[str, str] = {}
     values: Values = {}
     of_members: dict[str, Values] = {}
+    details: dict[str, list[dict[str, Any]]] = {}
     for member, report in reports:
         for name, told in report.items():
             component = known.get(name)
@@ -73,6 +81,8 @@ def view_of(known: Mapping[str, Component], members: Iterable[MemberView], syste
             own = values_of(name, told)
             _join(values, own)
             of_members.setdefault(member, {}).update(own)
+            if "detail" in told:
+                details.setdefault(name, []).append(told["detail"])
     of_members.pop("", None)
     ordered = {name: parts[name] for name in known if name in parts}
     return View(
@@ -81,6 +91,7 @@ def view_of(known: Mapping[str, Component], members: Iterable[MemberView], syste
         {name: text for name, text in texts.items() if text and ordered[name] is not State.OK},
         values,
         of_members,
+        details,
         sum(one.kind == "node" for one in listed),
     )
 

@@ -1,6 +1,6 @@
 """Rows of the system's state."""
 
-from status.models.alert import Alert, AlertRule, AlertState, Comparison, Severity
+from status.models.alert import Alert, AlertRule, AlertState, Comparison, Severity, Subjects
 from status.models.channel import ChannelKind, NotificationChannel
 from status.models.member import Board, Member, MemberKind
 from status.models.permission import Status
@@ -19,4 +19,5 @@ __all__ = [
     "Sample",
     "Severity",
     "Status",
+    "Subjects",
 ]

@@ -18,6 +18,14 @@ class Comparison(models.TextChoices):
     BELOW = "below", "at or below"
 
 
+class Subjects(models.TextChoices):
+    """What a rule has an alert each for."""
+
+    SYSTEM = "system", "one for the system"
+    MEMBER = "member", "one for each process"
+    ERROR = "error", "one for each class of errors"
+
+
 class AlertRule(models.Model):
     """When is how much too much, for how long?
 
@@ -40,9 +48,7 @@ class AlertRule(models.Model):
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.WARNING)
     escalate_threshold = models.FloatField(null=True, blank=True)
     escalate_after_s = models.FloatField(null=True, blank=True)
-    per_member = models.BooleanField(
-        default=False, help_text="an alert for each process, instead of one for the system"
-    )
+    subjects = models.CharField(max_length=8, choices=Subjects, default=Subjects.SYSTEM)
     enabled = models.BooleanField(default=True)
     error = models.CharField(max_length=300, default="", blank=True)
 

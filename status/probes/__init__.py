@@ -1,7 +1,18 @@
 """How the core's own parts are looked at: one module per part, each with its `COMPONENT`(S)."""
 
 from realtime.components import register_component
-from status.probes import database, event_log, hub, jobs, layer, machine, process, redis, sockets
+from status.probes import (
+    database,
+    errors,
+    event_log,
+    hub,
+    jobs,
+    layer,
+    machine,
+    process,
+    redis,
+    sockets,
+)
 
 
 def register_probes() -> None:
@@ -15,6 +26,7 @@ def register_probes() -> None:
         jobs.COMPONENT,
         sockets.COMPONENT,
         *process.COMPONENTS,
+        errors.COMPONENT,
         *machine.COMPONENTS,
     ):
         register_component(component)
