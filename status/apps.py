@@ -25,8 +25,10 @@ class StatusConfig(AppConfig):
         from status.access import may_read_status
         from status.probes import register_probes
         from status.running import monitoring
+        from status.state import status_snapshot
 
         registry.register_reader_check(StreamKind.STATUS, may_read_status)
+        registry.register_snapshot(StreamKind.STATUS, status_snapshot)
         registry.register_background("status", monitoring)
         register_probes()
         rights.connect()

@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -80,6 +80,7 @@ class Monitor:
         self._rounds: deque[Round] = deque(maxlen=ROUNDS)
         self._offset = timedelta()  # of the database's clock
         self._others: tuple[MemberView, ...] = ()
+        self._board: dict[str, Any] = {}
         self._version = 0
         self._parts: dict[str, str] | None = None  # of the view that was told last
         self._store_at = self._upkeep_at = 0.0
@@ -116,6 +117,15 @@ class Monitor:
         except Exception:
             # A named top-level loop: if it ended, the process would seem dead.
             logger.exception("the status was not exchanged")
+
+    async def check(self) -> dict[str, Any]:
+        """Look at everything that is this process's to look at; the health as of then."""
+        await asyncio.wait([watch.start() for watch in self.active()])
+        view = self._view()
+        if not self.holds:
+            view = view.over(self._board)
+        self._wake.set()
+        return {**view.health, "version": self._version}
 
     # Looking
 
@@ -205,7 +215,8 @@ class Monitor:
         if not self.holds or not exchanged.holds:
             self._parts = exchanged.view.get("parts")
         self.holds = exchanged.holds
-        self._others, self._version = exchanged.members, exchanged.version
+        self._others = exchanged.members
+        self._board, self._version = exchanged.view, exchanged.version
 
     def _announce(self, view: View) -> None:
         """Signal the view if it is another one; what stands on the board follows."""

@@ -2,10 +2,19 @@
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from realtime.components import STATE, Component, Finding, Merge, Scope, State, measure_of
+from realtime.components import (
+    STATE,
+    Component,
+    Finding,
+    Merge,
+    Scope,
+    State,
+    components,
+    measure_of,
+)
 from status.exchange import MemberView, Report
 
 Values = dict[str, float]  # by full names of measures
@@ -39,6 +48,20 @@ class View:
             "texts": self.texts,
             "nodes": self.nodes,
         }
+
+    def over(self, board: Mapping[str, Any]) -> "View":
+        """With what this one does not know from a board's view."""
+        parts = {name: State(state) for name, state in board.get("parts", {}).items()} | self.parts
+        texts = {
+            name: text for name, text in board.get("texts", {}).items() if name not in self.parts
+        }
+        return replace(
+            self,
+            state=overall(components(), parts),
+            parts=parts,
+            texts=texts | self.texts,
+            nodes=board.get("nodes", self.nodes),
+        )
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -113,7 +136,8 @@ def _join(values: Values, more: Values) -> None:
 
 def overall(known: Mapping[str, Component], parts: Mapping[str, State]) -> State:
     """Down when a vital part is; degraded when any part is not ok."""
-    if any(state is State.DOWN and known[name].vital for name, state in parts.items()):
+    vital = {name for name, component in known.items() if component.vital}
+    if any(state is State.DOWN and name in vital for name, state in parts.items()):
         return State.DOWN
     troubled = (State.DEGRADED, State.DOWN)
     return State.DEGRADED if any(state in troubled for state in parts.values()) else State.OK

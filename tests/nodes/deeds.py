@@ -20,6 +20,8 @@ from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
+from status.exchange import living
+from status.models import Board
 
 _numbers = itertools.count(1)
 _run = uuid.uuid4().hex[:6]
@@ -228,3 +230,10 @@ def job_state(job: int) -> dict[str, Any]:
     waited = row.started_at - row.enqueued_at if row.started_at is not None else None
     waited_s = waited.total_seconds() if waited is not None else -1
     return {"state": row.state, "worker": row.worker, "waited_s": waited_s}
+
+
+def board() -> dict[str, Any]:
+    """Who holds the board of the system's state, what it says, and which nodes are alive."""
+    row = Board.objects.get(pk=1)
+    nodes = living().filter(kind="node").values_list("pk", flat=True)
+    return {"holder": row.holder, "members": list(nodes), **row.view}
