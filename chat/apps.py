@@ -9,6 +9,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import audit, commands, receivers  # noqa: F401 - registers and connects them
+        from chat.probes import register_probes
         from chat.queries import access, addressing, runs, snapshot
         from chat.search.companion import embedder
         from realtime import registry
@@ -23,3 +24,4 @@ class ChatConfig(AppConfig):
             StreamKind.PROJECT, addressing.people_of_project, addressing.require_owner
         )
         registry.register_companion("embedder", embedder)
+        register_probes()

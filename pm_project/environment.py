@@ -97,6 +97,9 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
+    status_monitor: bool = _setting(True, "true or false")
+    webhook_allow_private: bool = _setting(False, "true or false")
+
     context_engine: bool = _setting(True, "true or false")
     memory_half_life_days: float = _setting(14.0, "days from 0.001 to 3650", ge=0.001, le=3650)
     ai_model: str = _setting(

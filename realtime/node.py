@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from realtime import registry
 from realtime.batching import Batcher
 from realtime.fleet.asking import ASK_MESSAGE, Answerer
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
@@ -66,6 +67,7 @@ class Node:
         store = PresenceStore(self.shared) if self.shared is not None else None
         self.presence = Presence(self.hub, store)
         self.connections: SmallSet[Connection] = SmallSet()
+        self.refused = 0  # sockets above the limit of connections; for status
         self.draining = False
         self.drain_window_s = 0.0
         self.fleet = FleetMember(self, self.shared)
@@ -85,6 +87,8 @@ class Node:
         self.hub.spawn(self.fleet.run())
         self.hub.spawn(keep_trimmed())
         self.hub.spawn(self.presence.run())
+        for background in registry.backgrounds(self):
+            self.hub.spawn(background)
 
     def _layer_turned(self, polling: bool) -> None:
         if polling:

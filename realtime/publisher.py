@@ -81,6 +81,11 @@ class Publisher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
 
+    @property
+    def queued(self) -> int:
+        """Announcements that wait."""
+        return len(self._queue)
+
     def put_nowait(self, announcement: _Announcement) -> None:
         if isinstance(get_channel_layer(), InMemoryChannelLayer):
             return  # one process: the local hub has been told already

@@ -5,11 +5,14 @@ state is, which commands its sockets take. Everything registered runs in a datab
 a transaction where its docstring says so.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime.protocol.streams import StreamKind, StreamName
+
+if TYPE_CHECKING:
+    from realtime.node import Node
 
 ReaderCheck = Callable[[Any, StreamName], bool]
 SnapshotProvider = Callable[[Any, StreamName], dict[str, Any]]
@@ -28,6 +31,9 @@ SpeakerCheck = Callable[[Any, StreamName], None]
 
 Companion = Callable[[], AbstractContextManager[object]]
 
+Background = Callable[["Node | None"], Coroutine[Any, Any, None]]
+
+_backgrounds: dict[str, Background] = {}
 _companions: dict[str, Companion] = {}
 _reader_checks: dict[StreamKind, ReaderCheck] = {}
 _snapshots: dict[StreamKind, SnapshotProvider] = {}
@@ -149,3 +155,14 @@ def register_companion(name: str, companion: Companion) -> None:
 def companions() -> list[AbstractContextManager[object]]:
     """Those that are registered, to be entered once."""
     return [companion() for companion in _companions.values()]
+
+
+def register_background(name: str, background: Background) -> None:
+    """`background(node)` is run as a task of each node, and of each worker with None, until that
+    stops: it is then cancelled, and waited for a moment. It handles its own errors."""
+    _backgrounds[name] = background
+
+
+def backgrounds(node: "Node | None") -> list[Coroutine[Any, Any, None]]:
+    """Those that are registered, to be run once in this process."""
+    return [background(node) for background in _backgrounds.values()]

@@ -1,14 +1,32 @@
-"""Probes for supervisors and load balancers; they need no credentials and tell nothing else.
+"""Probes for supervisors and load balancers, which need no credentials and tell nothing else; and
+the API for those who may see the system's state.
 
 `counters` is for measuring: without DEBUG it is there for those alone who may read the status.
 """
 
 from django.urls import path
 
-from status import probes
+from status import health
+from status.api import views
 
 urlpatterns = [
-    path("live", probes.live),
-    path("ready", probes.ready),
-    path("counters", probes.counters),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("health/counters", health.counters),
+    path("livez", health.live),
+    path("readyz", health.ready),
+]
+api_urlpatterns = [
+    path("websocket/status", views.WebSocketStatusView.as_view(), name="api-status"),
+    path("websocket/status/system", views.SystemView.as_view(), name="api-status-system"),
+    path("websocket/status/health", views.HealthView.as_view(), name="api-status-health"),
+    path("websocket/status/health-check", views.HealthCheckView.as_view(), name="api-health-check"),
+    path("websocket/status/alerts", views.AlertsView.as_view(), name="api-status-alerts"),
+    path(
+        "websocket/status/alerts/<int:alert_id>/acknowledge",
+        views.AcknowledgeView.as_view(),
+        name="api-alert-acknowledge",
+    ),
+    path("websocket/status/history", views.HistoryView.as_view(), name="api-status-history"),
+    path("websocket/events/types", views.EventTypesView.as_view(), name="api-event-types"),
 ]

@@ -15,6 +15,8 @@ os.environ["WORKER"] = "false"
 os.environ["EMBEDDER"] = "false"
 # Tests of other things count events and jobs. Those that are about the context engine ask for it.
 os.environ["CONTEXT_ENGINE"] = "false"
+# Likewise events of `status`, and a write every two seconds. Those about the monitor ask for it.
+os.environ["STATUS_MONITOR"] = "false"
 
 
 @pytest.fixture(autouse=True)

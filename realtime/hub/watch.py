@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from realtime.hub.health import LayerHealth
@@ -39,6 +40,7 @@ class LayerWatch:
         self._rebuild_at = 0.0
         self._rebuild_wait_s = REBUILD_WAIT_S[0]
         self._told_polling = False
+        self.round_trip_ms: float | None = None  # of the newest good probe
         self.on_turn: Callable[[bool], None] | None = None
         self.on_attempt: Callable[[str], None] | None = None
 
@@ -61,11 +63,13 @@ class LayerWatch:
 
     async def _round(self) -> None:
         was_missing = self._health.missing
+        began = time.perf_counter()
         outcome = await self._probe.ask()
         if outcome is Outcome.UNKNOWN:
             return
         if outcome is Outcome.GOOD:
             self._unheard = 0
+            self.round_trip_ms = (time.perf_counter() - began) * 1000
             self._health.good()
         else:
             self._health.miss()

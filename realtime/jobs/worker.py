@@ -32,6 +32,7 @@ from realtime.models.job import JobState
 from realtime.processes import Processes
 from realtime.protocol.errors import RealtimeError
 from realtime.publisher import HINT_JOBS, JOBS_GROUP
+from realtime.registry import backgrounds
 
 POLL_S = 1.0
 JITTER = 0.25  # so that the workers of a site do not look together
@@ -96,7 +97,12 @@ class Worker:
         self._leases.start()
         helpers = [
             asyncio.ensure_future(part)
-            for part in (self._relay.receive(), self._relay.reconcile(), self._tick())
+            for part in (
+                self._relay.receive(),
+                self._relay.reconcile(),
+                self._tick(),
+                *backgrounds(None),
+            )
         ]
         try:
             if on_ready is not None:

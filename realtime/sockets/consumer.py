@@ -80,6 +80,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 return
             self._check_room(node)  # again: of a crowd at the door all saw the same room before
         except Refusal as refusal:
+            node.refused += refusal.code is CloseCode.OVERLOADED
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             _note_refused(refusal, scope, client)
             await accept()

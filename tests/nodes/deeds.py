@@ -22,6 +22,8 @@ from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
+from status.exchange import living
+from status.models import Board
 
 _numbers = itertools.count(1)
 _run = uuid.uuid4().hex[:6]
@@ -265,3 +267,10 @@ def counts_of(broadcast: int) -> dict[str, int]:
     row = Broadcast.objects.get(pk=broadcast)
     names = ("addressed", "delivered", "acknowledged", "late")
     return {name: getattr(row, name) for name in names} | {"accounts": User.objects.count()}
+
+
+def board() -> dict[str, Any]:
+    """Who holds the board of the system's state, what it says, and which nodes are alive."""
+    row = Board.objects.get(pk=1)
+    nodes = living().filter(kind="node").values_list("pk", flat=True)
+    return {"holder": row.holder, "members": list(nodes), **row.view}

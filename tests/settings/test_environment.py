@@ -119,6 +119,8 @@ WRONG = [
     ("REALTIME_STATUS_UPDATES", "sometimes"),
     ("REALTIME_MEMORY_UPDATES", "sometimes"),
     ("REALTIME_CHAT_BROADCASTING", "sometimes"),
+    ("STATUS_MONITOR", "sometimes"),
+    ("WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8"),
     ("AI_MODEL", "gpt"),
     ("AI_MODEL", "openai:"),
     ("AI_BASE_URL", "localhost:11434"),

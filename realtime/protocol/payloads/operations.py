@@ -90,9 +90,18 @@ class Maintenance(Shape):
     notice: Broadcast | None = None
 
 
+PartState = Literal["ok", "degraded", "down", "unknown"]
+
+
 class Health(Shape):
-    state: Literal["ok", "degraded", "failing"]
-    parts: dict[str, str]
+    """The whole and each part; `texts` for those that are not ok. `version` rises with each change,
+    and is null where a node could only say what it sees by itself."""
+
+    state: PartState
+    parts: dict[str, PartState]
+    texts: dict[str, Text] = {}
+    nodes: int = 0
+    version: int | None = None
 
 
 class Metrics(Shape):
@@ -104,11 +113,19 @@ class Metrics(Shape):
 
 
 class PerformanceAlert(Shape):
+    """`alert` is the rule's name, `id` the story that this is a part of; `subject` the process or
+    the class of errors that it is about, "" for the system. `ended` says how it closed."""
+
     alert: str
     severity: Severity
     text: Text
     value: float | None = None
     threshold: float | None = None
+    id: Id | None = None
+    state: Literal["opened", "reopened", "escalated", "acknowledged", "closed"] = "opened"
+    component: str | None = None
+    subject: str = ""
+    ended: Text | None = None
 
 
 class Incident(Shape):

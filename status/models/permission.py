@@ -1,4 +1,4 @@
-"""No tables yet: only the permission to look."""
+"""No table: only the permission to look."""
 
 from django.db import models
 

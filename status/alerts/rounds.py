@@ -1,0 +1,51 @@
+"""One moment's values, as the rules are evaluated against them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from status.models import Subjects
+from status.view import Values, View
+
+ERRORS = "errors"  # the component whose detail has the classes
+PER_MINUTE = "errors.per_minute"
+MAX_SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorClass:
+    """Of all processes together."""
+
+    per_minute: float = 0.0
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """`at` by the database's clock; `values` of the system, `of_members` each process's own."""
+
+    at: datetime
+    values: Values
+    of_members: Mapping[str, Values] = field(default_factory=dict)
+    errors: Mapping[str, ErrorClass] = field(default_factory=dict)
+
+    def subjects(self, kind: str) -> Mapping[str, Values]:
+        """The values to evaluate a rule with, for each of its subjects."""
+        if kind == Subjects.MEMBER:
+            return {name: {**self.values, **own} for name, own in self.of_members.items()}
+        if kind == Subjects.ERROR:
+            return {
+                name: {**self.values, PER_MINUTE: found.per_minute}
+                for name, found in self.errors.items()
+            }
+        return {"": self.values}
+
+
+def round_of(view: View, at: datetime) -> Round:
+    errors: dict[str, ErrorClass] = {}
+    for detail in view.details.get(ERRORS, ()):
+        for name, told in detail.items():
+            known = errors.get(name, ErrorClass())
+            samples = (*known.samples, *told["samples"])[-MAX_SAMPLES:]
+            errors[name] = ErrorClass(known.per_minute + told["per_minute"], samples)
+    return Round(at, view.values, view.of_members, errors)

@@ -1,0 +1,1 @@
+"""The system's state over REST, for those who may see it."""

@@ -1,0 +1,1 @@
+"""Ways to tell somebody of an alert, each behind the one protocol of `notice.Channel`."""
