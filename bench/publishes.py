@@ -13,7 +13,7 @@ from bench.record import Record
 from bench.servers import ROOT
 
 # Of each turn; there are three and three for each of 16 cases.
-SECONDS = 0.5
+SECONDS = 0.4
 
 
 def publishes(record: Record, *, quick: bool) -> None:

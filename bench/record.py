@@ -27,6 +27,7 @@ class Record:
             "versions": {},
             "skipped": [],
             "generator": {},
+            "took_s": {},
             "runs": [],
         }
 
@@ -34,6 +35,17 @@ class Record:
         """Set a part of the head."""
         self._content[name] = value
         self._write()
+
+    def took(self, part: str, seconds: float) -> None:
+        """Add to what a scenario, or another part of the run, took in all."""
+        parts = self._content["took_s"]
+        parts[part] = round(parts.get(part, 0.0) + seconds, 1)
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        """Seconds by part, the longest first."""
+        parts: dict[str, float] = self._content["took_s"]
+        return dict(sorted(parts.items(), key=lambda part: -part[1]))
 
     def add(
         self,

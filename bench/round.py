@@ -1,5 +1,5 @@
-"""One server of one peer goes through its scenarios; started anew when one of them fails, and for
-kinds that need it."""
+"""One server of one peer goes through its scenarios; started anew when one of them fails or was too
+much for it, and for kinds that need it."""
 
 import sys
 import time
@@ -49,19 +49,25 @@ class Round:
         try:
             stage = self._ready()
             figures = KINDS[scenario.kind](stage, case)
-            stage.clear()
+            if figures.get("saturated"):
+                # What still waits in its queues would be the next case's, or take long to go.
+                stage.server.kill()
+                self._end()
+            else:
+                stage.clear()
         except (RuntimeError, OSError) as failure:
             error = str(failure)
             self._end()
         if scenario.kind in OF_THEIR_OWN:
             self._end()
         described = {"scenario": scenario.series, "kind": scenario.kind, "parameters": case}
+        took_s = time.monotonic() - begin
+        self._record.took(scenario.name, took_s)
         self._record.add(self._peer.name, described, repeat, figures, error)
         shown = error if error is not None else _shown(figures)
         varied = "".join(f" {name}={case[name]}" for name in scenario.varied)
         print(
-            f"{repeat} {self._peer.name:<16} {scenario.name}{varied}: {shown} "
-            f"({time.monotonic() - begin:.0f} s)",
+            f"{repeat} {self._peer.name:<16} {scenario.name}{varied}: {shown} ({took_s:.0f} s)",
             flush=True,
         )
 

@@ -61,6 +61,7 @@ def measure(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pm-bench-")))
         redis_url = stack.enter_context(running_valkey(folder, port + 1, core=cores[1]))
+        begin = time.monotonic()
         record["generator"] = capacity(folder, port, redis_url, cores)
         record["versions"] = {name: dict(peer.versions()) for name, peer in peers.items()}
         places: dict[str, Place] = {}
@@ -73,6 +74,7 @@ def measure(
                 port, redis_url, folder / name, most_sockets(own), room_counts(own)
             )
             peer.prepare(places[name])
+        record.took("preparation", time.monotonic() - begin)
         plans = {name: rounds(scenarios, name) for name in places}
         for number in range(max((len(plan) for plan in plans.values()), default=0)):
             for name, plan in plans.items():
@@ -113,7 +115,11 @@ def main() -> None:
     if scenarios:
         measure(peers, scenarios, record, options.port)
     if PUBLISHES in wanted and "ours" in peers:
+        publishing = time.monotonic()
         publishes(record, quick=options.quick)
+        record.took(PUBLISHES, time.monotonic() - publishing)
+    for part, took_s in record.times.items():
+        print(f"{part:<16}{took_s:>7.0f} s")
     print(f"{record.path} after {(time.monotonic() - begin) / 60:.1f} minutes")
     if not options.no_report:
         importlib.import_module("bench.report").write(record.path)

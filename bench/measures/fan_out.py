@@ -32,9 +32,11 @@ class Load:
 
     @property
     def messages(self) -> int:
-        """A multiple of bursts and of writers, so that every room gets the same number."""
-        turn = max(self.burst, self.writers)
-        return max(1, round(self.rate * self.seconds / turn)) * turn
+        """A multiple of bursts, and of writers where each has a turn: then every room gets the same
+        number. Where there are more of them than messages, some rooms get none."""
+        due = self.rate * self.seconds
+        turn = self.writers if self.burst <= self.writers <= due else self.burst
+        return max(1, round(due / turn)) * turn
 
     @property
     def deliveries(self) -> int:

@@ -19,8 +19,8 @@ MAX_STEPS = 16
 
 
 def maximum(stage: Stage, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Twice the rate until a step fails (half of it where the first fails), then two steps between
-    the last good and the first bad one."""
+    """Twice the rate until a step fails, then two steps between the last good one and it.
+    Where the first fails: half of it, or what came through where that was less."""
     load = load_of(parameters)
     stage.seat_readers(load.sockets, load.rooms)
     stage.seat_writers(load.writers, load.rooms)
@@ -41,7 +41,8 @@ def maximum(stage: Stage, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if bad is None:
             rate *= FACTOR
         elif good is None:
-            rate /= FACTOR
+            through = figures["deliveries_per_s"] * load.rooms / load.sockets
+            rate = min(rate / FACTOR, through)
             if rate < MIN_RATE:
                 break
         elif refinements == REFINEMENTS:
