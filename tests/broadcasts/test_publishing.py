@@ -94,7 +94,8 @@ def test_stored_counts_never_fall(team: Team, compose: Compose, publish: Publish
     assert row.seq is not None
     arrive(team.stream, team.member.pk, 1, row.seq)
     assert count_broadcast(row.pk)
-    assert not count_broadcast(row.pk), "expected half a second between two counts"
+    Broadcast.objects.update(counted_at=timezone.now() + timedelta(hours=1))
+    assert not count_broadcast(row.pk), "expected to be told to ask again"
     team.member.delete()
     Broadcast.objects.update(counted_at=None)
     assert count_broadcast(row.pk)
