@@ -1,13 +1,18 @@
 """Clients that listen for broadcasts, acknowledge what they get, and keep when it came."""
 
 import json
+import select
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.crowd import Member
+from bench.readers import RECEIPT_TIMEOUT_S, Reader
+
+ACK_AFTER_S = 0.25  # as the project's own client gathers them
 
 BROADCASTS = {"broadcast_message", "system_notification", "maintenance_mode"}
 
@@ -85,3 +90,98 @@ class Listener(Member):
         self.stopped = True
         if self.socket is not None:
             self.socket.close()
+
+
+class _Listening:
+    """A reader's turn in `listen_all`: where it subscribed, and what it got."""
+
+    def __init__(self, address: str, key: str, stream: str) -> None:
+        self.reader = Reader(address, key)
+        self._stream = stream
+        self.got: Counter[int] = Counter()
+        self._seq = 0
+        self._number = 1
+
+    def opened(self) -> None:
+        subscribe = {"id": 1, "cmd": "subscribe", "stream": self._stream, "snapshot": True}
+        self.reader.send(subscribe)
+
+    def note(self, frame: dict[str, Any]) -> int | None:
+        """The broadcast that came with it."""
+        self._seq = frame["seq"]
+        number = broadcast_of(frame["data"]) if frame["type"] in BROADCASTS else None
+        if number is not None:
+            self.got[number] += 1
+        return number
+
+    def acknowledge(self) -> None:
+        self._number += 1
+        cursors = {self._stream: self._seq}
+        self.reader.send({"id": self._number, "cmd": "ack", "cursors": cursors})
+
+
+class _Crowd:
+    """All listeners of a process; `receipts` of the broadcasts that not all of them have yet."""
+
+    def __init__(self, pipe: Connection, listeners: Sequence[_Listening]) -> None:
+        self._pipe = pipe
+        self._by_number = {one.reader.socket.fileno(): one for one in listeners}
+        self._receipts: dict[int, list[int]] = defaultdict(list)
+        self._subscribed = 0
+
+    def run(self) -> None:
+        poll = select.poll()
+        for number in (*self._by_number, self._pipe.fileno()):
+            poll.register(number, select.POLLIN)
+        while ready := poll.poll(RECEIPT_TIMEOUT_S * 1000):
+            numbers = {number for number, _ in ready}
+            if self._pipe.fileno() in numbers:
+                return
+            complete = [found for number in numbers for found in self._read(number)]
+            for found in complete:
+                self._acknowledge(found)
+        raise TimeoutError("expected to be told to end, heard nothing")
+
+    def _read(self, number: int) -> Iterator[int]:
+        """The broadcasts that now everybody has."""
+        listener = self._by_number[number]
+        moment_ns, frames = listener.reader.receive()
+        for frame in frames:
+            if frame.get("type") == "authentication_success":
+                listener.opened()
+            elif frame.get("reply") == 1:
+                self._subscribed += 1
+                if self._subscribed == len(self._by_number):
+                    self._pipe.send("ready")
+            elif "seq" in frame and (found := listener.note(frame)) is not None:
+                self._receipts[found].append(moment_ns)
+                if len(self._receipts[found]) == len(self._by_number):
+                    yield found
+
+    def _acknowledge(self, broadcast: int) -> None:
+        time.sleep(ACK_AFTER_S)
+        for one in self._by_number.values():
+            one.acknowledge()
+        self._pipe.send((broadcast, self._receipts.pop(broadcast), time.monotonic()))
+
+    @property
+    def twice(self) -> int:
+        return sum(max(one.got.values(), default=1) > 1 for one in self._by_number.values())
+
+
+def listen_all(
+    pipe: Connection, addresses: Sequence[str], keys: Sequence[str], stream: str
+) -> None:
+    """A process of listeners, spread over the addresses, whose receipts are the kernel's.
+
+    Says "ready"; then, for each broadcast that all of them have and have acknowledged, its id, the
+    receipts in ns, and the moment (`time.monotonic`) of the last acknowledgement. Given anything,
+    it says how many got one twice, and ends.
+    """
+    listeners = [
+        _Listening(addresses[number % len(addresses)], key, stream)
+        for number, key in enumerate(keys)
+    ]
+    crowd = _Crowd(pipe, listeners)
+    crowd.run()
+    pipe.send(crowd.twice)

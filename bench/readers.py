@@ -54,6 +54,10 @@ class Reader:
         self._flush()  # pongs
         return moment_ns, [json.loads(bytes(frame.data)) for frame in frames if frame.data]
 
+    def send(self, command: dict[str, Any]) -> None:
+        self._protocol.send_text(json.dumps(command).encode())
+        self._flush()
+
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
             self.socket.sendall(data)
