@@ -21,6 +21,7 @@ from django.utils import timezone
 from realtime.breaker import BreakerOpen
 from realtime.components import Finding, Scope, State, components
 from realtime.database import DatabaseAway, in_database
+from realtime.log.signalling import register_listener
 from realtime.protocol.errors import RealtimeError, Unavailable
 from status.alerts.evaluating import evaluate
 from status.alerts.rounds import Round, round_of
@@ -36,7 +37,7 @@ from status.exchange import (
 )
 from status.models import MemberKind
 from status.samples import store
-from status.telling import Teller
+from status.telling import UPDATE, Teller
 from status.upkeep import keep_up
 from status.view import View, report_of, view_of
 from status.watch import Watch
@@ -74,6 +75,8 @@ class Monitor:
         }
         self.holds = False
         self._teller = Teller(node) if node is not None else None
+        if self._teller is not None:
+            register_listener(UPDATE, self._teller.heard)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._buckets = Buckets()

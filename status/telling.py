@@ -36,6 +36,11 @@ class Teller:
         self._version, self._own_parts = version, None
         signal(STATUS_STREAM, UPDATE, _health(view, version), after=0)
 
+    def heard(self, stream: str, data: Mapping[str, Any]) -> None:
+        """An update has come to this node, whoever made it: its readers have it."""
+        if stream == STATUS_STREAM and data.get("version") is not None:
+            self._version, self._own_parts = data["version"], None
+
     def board(self, view: Mapping[str, Any], version: int) -> None:
         """What stands on the board, as of now: told where it is newer, and its numbers always."""
         if version != self._version:

@@ -96,6 +96,8 @@ def _begun(
 ) -> Decision | None:
     if value is None or not beyond(rule.comparison, value, rule.threshold):
         return None
+    if before is not None and before.closed_at is not None and at < before.closed_at:
+        return None  # a round that waited for the database: more is known by now
     soon = (
         before is not None
         and before.closed_at is not None

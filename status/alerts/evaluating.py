@@ -6,6 +6,7 @@ and tells nobody. The event stands in the same transaction. Synchronous.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -33,10 +34,13 @@ _expression = lru_cache(maxsize=512)(parsed)
 def evaluate(round_: Round) -> int:
     """Evaluate every rule; how many alerts were changed. A rule that fails says why in its row,
     and the others go on. Raises what the database raises."""
-    rules = list(AlertRule.objects.filter(enabled=True).order_by("pk"))
+    rules = list(AlertRule.objects.order_by("pk"))
     known = _known_alerts(round_)
     changed = 0
     for rule in rules:
+        if not rule.enabled:
+            changed += _end_all(rule, known.get(rule.pk, {}), round_)
+            continue
         try:
             expression = _expression(rule.expression)
             found = _values(rule, expression, round_)
@@ -67,6 +71,21 @@ def _known_alerts(round_: Round) -> dict[int, dict[str, Alert]]:
         if before is None or before.state == AlertState.CLOSED:
             alerts[row.subject] = row
     return known
+
+
+def _end_all(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> int:
+    """The rule was switched off: nothing would ever close what it had opened."""
+    changed = 0
+    for subject, alert in alerts.items():
+        course = course_of(alert)
+        if course is None or alert.state == AlertState.CLOSED:
+            continue
+        if alert.opened_at is None:
+            ended = Decision(Step.DROPPED, course)
+        else:
+            ended = Decision(Step.CLOSED, replace(course, state="closed", closed_at=round_.at))
+        changed += _apply(rule, subject, alert, ended, None, round_)
+    return changed
 
 
 def _values(rule: AlertRule, expression: Expression, round_: Round) -> dict[str, float | None]:
@@ -172,7 +191,7 @@ def _added(
     if decision.step is Step.CLOSED and alert is not None:
         added["tried"] = what_was_tried(rule.component, alert.opened_at, round_.at)
         added["ended"] = (
-            "what it was about is gone"
+            ("what it was about is gone" if rule.enabled else "the rule was switched off")
             if value is None
             else f"good again at {value:g}, after {_length(alert, round_)}"
         )

@@ -59,7 +59,7 @@ COMPONENT = Component(
     name="redis",
     label="Redis",
     scope=Scope.SYSTEM,
-    every_s=5.0,
+    every_s=2.5,
     limit_s=2.0,
     meaning={
         State.DEGRADED: "it drops keys, or 90 % of its memory is used",

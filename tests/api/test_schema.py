@@ -12,7 +12,10 @@ from django.urls import get_resolver
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 # The address says it all, or who asks.
-WITHOUT_BODY = ("/again/", "/cancel/", "/cancel", "/acknowledge", "/discard/", "/websocket/tickets")
+WITHOUT_BODY = (
+    *("/again/", "/cancel/", "/cancel", "/acknowledge", "/discard/"),
+    *("/health-check", "/websocket/tickets"),
+)
 
 
 @pytest.fixture(scope="module")

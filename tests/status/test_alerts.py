@@ -13,6 +13,7 @@ from chat.models import User
 from realtime.incidents import close_incident, note_attempt, open_incident
 from realtime.models import Event, Job
 from realtime.protocol.errors import Conflict, NotFound
+from status import upkeep
 from status.alerts import evaluating
 from status.alerts.acknowledging import acknowledge
 from status.alerts.defaults import ensure_rules
@@ -100,6 +101,13 @@ def test_between_the_thresholds_an_alert_stays(rule: AlertRule) -> None:
     live([60, 60, 80, 60, 60, 60], BEGIN + timedelta(minutes=3))
     assert Alert.objects.get().state == AlertState.OPEN  # 80 began the time to close anew
     assert steps() == ["opened"]
+
+
+def test_a_round_from_before_the_close_opens_nothing(rule: AlertRule) -> None:
+    """Another node was cut off, and evaluates late what it kept."""
+    live([95, 95, 95, 60, 60, 60, 60])
+    live([95, 95, 95])
+    assert steps() == ["opened", "closed"]
 
 
 def test_what_flaps_is_one_alert_that_stays_open(rule: AlertRule) -> None:
@@ -321,6 +329,38 @@ def test_one_cause_is_one_alert() -> None:
     for second in range(30, 60, 2):
         evaluate(Round(BEGIN + timedelta(seconds=second), deaf))
     assert [one["alert"] for one in told()] == ["redis.down", "redis.down", "channel_layer.deaf"]
+
+
+def test_a_rule_that_is_switched_off_closes_what_it_opened(rule: AlertRule) -> None:
+    """Nothing else ever would; what was pending goes without a word."""
+    live([95, 95, 95])
+    AlertRule.objects.update(enabled=False)
+    live([95], BEGIN + timedelta(seconds=6))
+    assert Alert.objects.get().ended == "the rule was switched off"
+    AlertRule.objects.update(enabled=True)
+    live([95], BEGIN + timedelta(minutes=10))
+    AlertRule.objects.update(enabled=False)
+    live([95], BEGIN + timedelta(minutes=11))
+    assert Alert.objects.count() == 1
+    assert steps() == ["opened", "closed"]
+
+
+def test_alerts_that_closed_long_ago_are_forgotten(
+    rule: AlertRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By age, and by number."""
+    now = datetime.now(UTC)
+    for days in (1, 2, 3, 89, 91):
+        at = now - timedelta(days=days)
+        Alert.objects.create(
+            rule=rule, subject="x", state="closed", severity="info", since=at, closed_at=at
+        )
+    live([95, 95, 95], now - timedelta(days=200))
+    assert upkeep.forget_alerts() == 1
+    monkeypatch.setattr(upkeep, "KEPT_ALERTS", 3)
+    assert upkeep.forget_alerts() == 1
+    assert Alert.objects.filter(state="closed").count() == 3
+    assert Alert.objects.filter(state="open").count() == 1
 
 
 def test_a_trial_says_what_a_rule_would_have_done(rule: AlertRule) -> None:
