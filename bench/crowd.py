@@ -37,6 +37,8 @@ class Member:
     socket: "Wire | None" = None
     place: tuple[str, int] = ("", 0)
     stopped: bool = False
+    by_ticket: bool = False  # fetched for every attempt, unless one is held
+    ticket: str | None = None
 
     def come(self, delay_s: float) -> None:
         asyncio.get_running_loop().call_later(delay_s, self._connect)
@@ -51,9 +53,38 @@ class Member:
         self.connecting_at = time.monotonic()
         self.resumed_at = 0.0
         try:
+            if self.by_ticket and self.ticket is None:
+                self.ticket = await self.fetched_ticket()
             await asyncio.get_running_loop().create_connection(lambda: Wire(self), *self.place)
         except OSError:
             self.lost()
+
+    async def fetched_ticket(self) -> str:
+        """By the key, on a connection of its own. Raises OSError when it is refused."""
+        host, port = self.place
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(
+                f"POST /api/websocket/tickets HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                f"Authorization: Api-Key {self.key}\r\nContent-Length: 0\r\n"
+                "Connection: close\r\n\r\n".encode()
+            )
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            if b" 201 " not in head[:40]:
+                raise OSError(head[:40].decode())
+            return str(json.loads(body)["ticket"])
+        finally:
+            writer.close()
+
+    def credentials(self) -> str:
+        """The lines of the handshake that say who comes. A ticket is used up by it."""
+        if not self.by_ticket:
+            return f"Sec-WebSocket-Protocol: pm.v1\r\nAuthorization: Api-Key {self.key}\r\n"
+        ticket, self.ticket = self.ticket, None
+        host, port = self.place
+        return (
+            f"Sec-WebSocket-Protocol: pm.v1, pm.ticket.{ticket}\r\nOrigin: http://{host}:{port}\r\n"
+        )
 
     def lost(self) -> None:
         self.socket = None
@@ -126,8 +157,7 @@ class Wire(asyncio.Protocol):
         transport.write(  # type: ignore[attr-defined]
             f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {nonce}\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: pm.v1\r\n"
-            f"Authorization: Api-Key {self._member.key}\r\n\r\n".encode()
+            f"Sec-WebSocket-Version: 13\r\n{self._member.credentials()}\r\n".encode()
         )
         self._member.socket = self
 

@@ -54,6 +54,7 @@ def fill(project: int, count: int, file: Path | None) -> None:
     from django.db import models, transaction
 
     from chat.models import Memory, MemoryVector
+    from chat.search import pgvector
     from chat.search.embedding import hash_of, text_of
     from chat.search.engine.model import MODEL, VERSION, EmbeddingModel, packed, unit
 
@@ -91,6 +92,8 @@ def fill(project: int, count: int, file: Path | None) -> None:
                     )
                 )
             MemoryVector.objects.bulk_create(vectors)
+            if pgvector.present():
+                pgvector.write(vectors)
 
 
 def asked(base: str, key: str, project: int, questions: Sequence[str], count: int) -> list[float]:

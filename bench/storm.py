@@ -32,6 +32,7 @@ from tests.nodes.server import Server
 
 WAIT_S = 90.0
 PROBE_EVERY_S = 0.02
+FETCHED_AT_ONCE = 200
 
 
 class Probe:
@@ -143,6 +144,17 @@ class Storm:
         async with asyncio.timeout(WAIT_S):
             await self._all.wait()
 
+    async def come_by(self, way: str) -> None:
+        """How the crowd says who it is from now on: `key`, `ticket` (fetched for each attempt), or
+        `held` (the first one is fetched now)."""
+        for member in self.members:
+            member.by_ticket = way != "key"
+        for start in range(0, len(self.members) if way == "held" else 0, FETCHED_AT_ONCE):
+            some = self.members[start : start + FETCHED_AT_ONCE]
+            tickets = await asyncio.gather(*(member.fetched_ticket() for member in some))
+            for member, ticket in zip(some, tickets, strict=True):
+                member.ticket = ticket
+
     def aim(self, base: str) -> None:
         parts = urlsplit(base)
         for member in self.members:
@@ -190,10 +202,11 @@ async def measure(options: argparse.Namespace, environment: dict[str, str]) -> N
         writer = Writer(stays, made["keys"][-1], made["rooms"], options.interval_ms / 1000)
         writing = loop.run_in_executor(None, writer.run)
         await asyncio.sleep(5.0)  # both nodes at rest: joined groups were checked once more
+        storm.aim(stays)
+        await storm.come_by(options.by)
         probe = Probe(stays)
         probing = loop.run_in_executor(None, probe.run)
         before, cpu_before_s = database_calls(stays, made["keys"][-1]), cpu_s(stayer)
-        storm.aim(stays)
         storm.expect_all()
         killed = time.monotonic()
         dies.kill()
@@ -270,6 +283,13 @@ def parsed_options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=2000, help="one person each")
     parser.add_argument("--rooms", type=int, default=20, help="projects that they are spread over")
     parser.add_argument("--interval-ms", type=float, default=50, help="between two messages")
+    parser.add_argument(
+        "--by",
+        choices=("key", "ticket", "held"),
+        default="key",
+        help="what they come back with: their key, a ticket that they fetch for it, or one that "
+        "they fetched just before",
+    )
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"))
     options = parser.parse_args()
     if min(options.clients, options.rooms) < 1:

@@ -64,7 +64,10 @@ def memory(row: Memory, depends_on: Iterable[int] | None = None) -> dict[str, An
         "title": row.title,
         "body": row.body,
         "importance": row.importance,
+        "relevance": row.relevance,
         "pinned": row.pinned,
+        "status": row.status,
+        "source": None if row.source_message is None else {"message": row.source_message},
         "reference": row.reference,
         "depends_on": sorted(ids),
         "expires_at": wire_time(row.expires_at) if row.expires_at else None,
@@ -110,6 +113,12 @@ def run(row: AiRun) -> dict[str, Any]:
         "state": row.state,
         "generation": row.generation,
     }
+
+
+def run_queued(row: AiRun) -> EventDraft:
+    """A change of the answer: from now on everyone can stop the run, before it has started."""
+    data = {"message": message(row.message), "queued_run": row.pk}
+    return EventDraft("message_updated", data, subject=row.message.subject)
 
 
 def run_started(row: AiRun) -> EventDraft:
@@ -159,13 +168,19 @@ def message_processed(row: AiRun) -> EventDraft:
 def memory_saved(row: Memory, *, created: bool) -> EventDraft:
     """What a new one depends on can only be written, and told of, after it."""
     name = "memory_stored" if created else "memory_updated"
-    return EventDraft(name, {"memory": memory(row, () if created else None)})
+    data = {"memory": memory(row, () if created else None)}
+    return EventDraft(name, data, subject=row.subject)
 
 
 def memory_deleted(row: Memory) -> EventDraft:
     """Of one whose time had come, that it expired, whoever deleted it."""
     expired = row.expires_at is not None and row.expires_at <= timezone.now()
     return EventDraft("memory_expired" if expired else "memory_deleted", {"memory": row.pk})
+
+
+def memory_relevance_changed(row: Memory) -> EventDraft:
+    data = {"memory": row.pk, "importance": row.importance, "relevance": row.relevance}
+    return EventDraft("memory_relevance_changed", data)
 
 
 def dependency_updated(

@@ -7,6 +7,7 @@ from realtime.jobs import JobContext, job, periodic
 
 CONTEXT_TIMEOUT_S = 3600.0  # a conversation that does not pause is followed by one job
 EXPIRY_EVERY_S = 60.0
+FADING_EVERY_S = 3600.0
 RUN_PRIORITY = 50  # somebody waits for the answer
 RUN_TIMEOUT_S = 3600.0  # above all limits of its own, waiting for a place included
 
@@ -38,3 +39,19 @@ async def expire_memories(context: JobContext) -> None:
         while await context.fenced(expiry.expire_memories, project_id):
             if context.cancel_requested.is_set():
                 return
+
+
+@periodic(every_s=FADING_EVERY_S, name="chat.fade_memories")
+async def fade_memories(context: JobContext) -> None:
+    """Let memories that nobody uses fade, a page of them at a time."""
+    from chat.actions.relevance import keep_relevance
+    from chat.queries.relevance import page_of_faded
+
+    now, last = timezone.now(), 0
+    while not context.cancel_requested.is_set():
+        end, faded = await in_database(page_of_faded, last, now)
+        for project_id, memories in faded.items():
+            await context.fenced(keep_relevance, project_id, memories)
+        if end is None:
+            return
+        last = end

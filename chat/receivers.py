@@ -13,6 +13,8 @@ from django.dispatch import receiver
 
 from chat import events
 from chat.actions.dependents import tell_dependents
+from chat.actions.proposals import withdraw_proposals
+from chat.actions.relevance import reconsider
 from chat.actions.runs import withdraw_run
 from chat.models import (
     ChatSession,
@@ -28,7 +30,7 @@ from chat.models.memory import memories_touched
 from chat.search.jobs import embed_when_changed
 from realtime.log.locks import create_stream
 from realtime.log.trimming import trim_all
-from realtime.log.writing import publish
+from realtime.log.writing import call_together, publish
 from realtime.protocol.streams import project_stream, user_stream
 from realtime.security.endings import publish_ending
 
@@ -65,6 +67,18 @@ def message_deleted(instance: Message, origin: Any = None, **_: Any) -> None:
         publish(project_stream(instance.project_id), events.message_deleted(instance))
 
 
+@receiver(post_save, sender=Message)
+def proposals_reconsidered(instance: Message, created: bool, raw: bool, **_: Any) -> None:
+    if not (created or raw):
+        call_together(withdraw_proposals, instance.pk)
+
+
+@receiver(post_delete, sender=Message)
+def proposals_withdrawn(instance: Message, origin: Any = None, **_: Any) -> None:
+    if not _goes_with_project(origin):
+        call_together(withdraw_proposals, instance.pk)
+
+
 @receiver(post_save, sender=ChatSession)
 def session_saved(instance: ChatSession, raw: bool, update_fields: Fields = None, **_: Any) -> None:
     if not raw:
@@ -85,6 +99,12 @@ def memory_saved(
 @receiver(memories_touched, sender=Memory)
 def dependents_concerned(memories: Iterable[Memory], going: bool, **_: Any) -> None:
     tell_dependents(memories, going=going)
+
+
+@receiver(memories_touched, sender=Memory)
+def relevance_reconsidered(memories: Iterable[Memory], going: bool, **_: Any) -> None:
+    if not going:
+        reconsider(memories)
 
 
 @receiver(post_delete, sender=Memory)

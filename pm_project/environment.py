@@ -82,6 +82,7 @@ class Environment(BaseSettings):
     job_lease: float = _setting(30.0, "seconds from 1 to 600", ge=1, le=600)
 
     embedder: bool = _setting(True, "true or false")
+    vector_index: Literal["auto", "memory"] = _setting("auto", "auto or memory")
 
     event_retention_days: int = _setting(30, "days from 1 to 3650", ge=1, le=3650)
     event_retention_count: int = _setting(100_000, "a number from 1 to 1000000000", ge=1, le=10**9)
@@ -97,6 +98,7 @@ class Environment(BaseSettings):
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
     context_engine: bool = _setting(True, "true or false")
+    memory_half_life_days: float = _setting(14.0, "days from 0.001 to 3650", ge=0.001, le=3650)
     ai_model: str = _setting(
         "extractive",
         "extractive, or PROVIDER:MODEL such as openai:gpt-4.1-mini",

@@ -36,12 +36,14 @@ class RealtimeConfig(AppConfig):
         from realtime.broadcasts.permissions import register_audiences
         from realtime.broadcasts.standing import standing_broadcasts
         from realtime.delivery.writing import register_arrivals
+        from realtime.fleet.telling import tell_changes
         from realtime.presence import commands  # noqa: F401 - registers its command
         from realtime.security import endings  # noqa: F401 - connects the signal receivers
         from realtime.sockets import acks, basics, subscribing  # noqa: F401 - registers their commands
         from realtime.sockets.sweep import register_sweep
 
         register_sweep(flush)
+        register_sweep(tell_changes)
         register_arrivals(on_arrivals)
         register_sweep(count_changed)  # behind that of `acks`: it has just been written then
         register_audiences()

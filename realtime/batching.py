@@ -1,4 +1,4 @@
-"""Many who ask the database at the same time are answered by one read.
+"""Many who ask the same part at the same time are answered together: the database by one read.
 
 What is asked while a read is under way goes into the next one, so a quiet process waits for nothing
 and a crowd costs a few reads. Every answer is read after its question was asked.
@@ -6,7 +6,7 @@ and a crowd costs a few reads. Every answer is read after its question was asked
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain, islice
 from typing import Generic, TypeAlias, TypeVar
 
@@ -20,28 +20,28 @@ Asked: TypeAlias = dict[Key, list["asyncio.Future[Answer]"]]
 logger = logging.getLogger(__name__)
 
 
-class Batcher(Generic[Key, Answer]):
-    """`read` runs in a database thread: for each of some distinct keys, in order, the answer or
-    the error. What waits is bounded by who asks: sockets, streams.
+class Gatherer(Generic[Key, Answer]):
+    """`together` gives for each of some distinct keys, in order, the answer or the error. What
+    waits is bounded by who asks: sockets, streams, requests.
 
-    limit: keys of one read; gather_s: how long a crowd (more than one key at a time) is gathered.
+    limit: keys of one call; gather_s: how long a crowd (more than one key at a time) is gathered.
     """
 
     def __init__(
         self,
-        read: Callable[[Sequence[Key]], Sequence[Answer | RealtimeError]],
+        together: Callable[[Sequence[Key]], Awaitable[Sequence[Answer | RealtimeError]]],
         *,
         limit: int,
         gather_s: float,
     ) -> None:
-        self._read = read
+        self._together = together
         self._limit = limit
         self._gather_s = gather_s
         self._waiting: dict[Key, list[asyncio.Future[Answer]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, key: Key) -> Answer:
-        """Raises what `read` gives for this key, Unavailable."""
+        """Raises what `together` gives for this key, or raises itself; Unavailable."""
         loop = asyncio.get_running_loop()
         # Each asker a future of its own: one who no longer waits takes the answer from nobody.
         future: asyncio.Future[Answer] = loop.create_future()
@@ -55,7 +55,7 @@ class Batcher(Generic[Key, Answer]):
         return await future
 
     async def _run(self) -> None:
-        """A named top-level loop: whatever a read raises goes to those who wait for it."""
+        """A named top-level loop: whatever a call raises goes to those who wait for it."""
         crowded = False
         while self._waiting:
             if crowded:
@@ -83,7 +83,7 @@ class Batcher(Generic[Key, Answer]):
 
     async def _answer(self, taken: "Asked[Key, Answer]") -> None:
         try:
-            answers = await in_database(self._read, list(taken))
+            answers = await self._together(list(taken))
         except RealtimeError as error:
             _fail(taken, error)
             return
@@ -94,6 +94,22 @@ class Batcher(Generic[Key, Answer]):
             for future in futures:
                 if not future.done():
                     future.set_result(answer)
+
+
+class Batcher(Gatherer[Key, Answer]):
+    """A gatherer of questions to the database: `read` runs in one of its threads."""
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[Key]], Sequence[Answer | RealtimeError]],
+        *,
+        limit: int,
+        gather_s: float,
+    ) -> None:
+        async def together(keys: Sequence[Key]) -> Sequence[Answer | RealtimeError]:
+            return await in_database(read, keys)
+
+        super().__init__(together, limit=limit, gather_s=gather_s)
 
 
 def _fail(taken: "Asked[Key, Answer]", error: Exception) -> None:

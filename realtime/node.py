@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from realtime.batching import Batcher
+from realtime.fleet.asking import ASK_MESSAGE, Answerer
 from realtime.fleet.member import CLOSE_MESSAGE, FleetMember, node_group
 from realtime.hub.hub import Hub
 from realtime.presence.presence import Presence
@@ -20,8 +21,11 @@ from realtime.presence.store import PresenceStore
 from realtime.protocol.errors import RealtimeError
 from realtime.reporting import IncidentReporter
 from realtime.security.admission import authenticated_together
+from realtime.security.tickets import Tickets
+from realtime.shared.slips import LocalSlips, SharedSlips
 from realtime.shared.store import shared_store
 from realtime.small import SmallSet
+from realtime.sockets.newcomers import Newcomers
 from realtime.sockets.round import Round
 from realtime.sockets.sweep import registered_sweeps
 from realtime.trimmer import keep_trimmed
@@ -52,6 +56,10 @@ class Node:
         self.admissions = Batcher(
             authenticated_together, limit=ADMITTED_TOGETHER, gather_s=GATHER_ADMISSIONS_S
         )
+        self.tickets = Tickets(
+            LocalSlips() if self.shared is None else SharedSlips(self.shared, "ticket")
+        )
+        self.newcomers = Newcomers()
         # A crowd enters in step: those inside are served while the others wait, and HTTP has its
         # turn between them.
         self.door = asyncio.Semaphore(AT_THE_DOOR)
@@ -66,6 +74,7 @@ class Node:
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
+        self.hub.allow(ASK_MESSAGE, Answerer(self, self.shared).on_message)
         self.hub.watch.on_turn = self._layer_turned
         self.hub.watch.on_attempt = partial(self.reporter.attempt, CHANNEL_LAYER)
         self.hub.start()
@@ -125,6 +134,7 @@ class Node:
         """No socket has timers of its own: heartbeats and expiry of all of them are found here."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
+            self.newcomers.sweep(self.loop.time())
             waiting = list(self.connections)
             for start in range(0, len(waiting), SWEPT_AT_ONCE):
                 turn = Round(self.loop.time(), self.presence.positions)

@@ -154,8 +154,13 @@ class Publisher:
 
 
 def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]]]:
-    """One message per stream and kind, events in seq order; large frames as positions only."""
+    """One message per stream and kind, events in seq order; large frames as positions only.
+
+    Signals that were announced before the first of their stream's events go before them: progress
+    is not to be told after its end, however long the first connection took.
+    """
     events: dict[tuple[str, str], list[Entry]] = {}
+    early: dict[str, list[tuple[int, bytes]]] = {}
     signals: dict[str, list[tuple[int, bytes]]] = {}
     jobs = [one.jobs for one in gathered if one.jobs is not None]
     for one in gathered:
@@ -164,10 +169,14 @@ def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]
         if one.signal is not None:
             signals.setdefault(one.stream, []).append(one.signal)
         else:
+            if one.stream in signals and (one.stream, one.epoch) not in events:
+                early.setdefault(one.stream, []).extend(signals.pop(one.stream))
             events.setdefault((one.stream, one.epoch), []).extend(one.entries)
     messages: list[tuple[str, dict[str, Any]]] = []
     for (stream, epoch), entries in events.items():
         entries.sort(key=lambda entry: entry.seq)
+        if stream in early:
+            messages.append((stream, _signals(stream, early.pop(stream))))
         messages += [(stream, _hint(stream, epoch, part)) for part in _parts(entries)]
     messages += [(stream, _signals(stream, waiting)) for stream, waiting in signals.items()]
     if jobs:

@@ -17,6 +17,7 @@ from realtime.api.broadcasts import (
 from realtime.api.events import stream_events
 from realtime.api.problems import api_not_found
 from realtime.api.sessions import MeView, SessionsView
+from realtime.api.tickets import websocket_tickets
 
 _BROADCAST = "websocket/broadcast/"
 
@@ -44,6 +45,7 @@ api_urlpatterns = [
     path("sessions/", SessionsView.as_view(), name="api-sessions"),
     path("me/", MeView.as_view(), name="api-me"),
     path("streams/<str:stream>/events", stream_events, name="api-stream-events"),
+    path("websocket/tickets", websocket_tickets, name="api-websocket-tickets"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",

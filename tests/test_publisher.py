@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from realtime import publisher as module
+from realtime.log.entries import Entry
 from realtime.publisher import Publisher
 
 
@@ -45,3 +46,38 @@ def test_absent_layer_is_left_alone_and_found_again(publisher: Publisher, mode: 
     publisher.breaker._probe_at = 0.0  # its wait is over
     asyncio.run(send(10))
     assert publisher.sent == 10
+
+
+def test_signals_stay_before_the_events_that_follow_them() -> None:
+    """Found in a worker's first hints: they gathered while it connected, and then the end of an
+    analysis was told before its progress. Events of one stream stay one message all the same."""
+
+    def event(stream: str, seq: int) -> module._Announcement:
+        return module._Announcement(stream, "e", (Entry(seq, b"{}", "x", None, None),))
+
+    def signal(stream: str, after: int) -> module._Announcement:
+        return module._Announcement(stream, "", (), (after, b"{}"))
+
+    gathered = [
+        signal("project.1", 4),
+        signal("project.2", 8),
+        signal("project.1", 4),
+        event("project.1", 6),
+        signal("project.1", 6),
+        event("project.1", 5),
+    ]
+    told = [
+        (
+            stream,
+            [after for after, _ in message["signals"]]
+            if "signals" in message
+            else {entry[0] for entry in message["entries"]},
+        )
+        for stream, message in module._joined(gathered)
+    ]
+    assert told == [
+        ("project.1", [4, 4]),
+        ("project.1", {5, 6}),
+        ("project.2", [8]),
+        ("project.1", [6]),
+    ]

@@ -13,6 +13,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from chat import events
+from chat.actions.relevance import use_memories
 from chat.models import AiRun, ChatSession, Message, RunState
 from chat.queries.runs import session_status
 from realtime.log.locks import lock_streams
@@ -176,6 +177,8 @@ def end_run(started: Started, outcome: Outcome) -> bool:
         failure = events.run_failed(row, outcome.failure.code, outcome.failure.message)
         publish(started.stream, failure)
     end_open_run(row, outcome.state)
+    cited = [source["id"] for source in outcome.sources if source["kind"] == "memory"]
+    use_memories(row.project_id, cited)
     return True
 
 

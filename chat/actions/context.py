@@ -1,6 +1,8 @@
 """What the context engine writes, and how it is set going."""
 
 from chat import events
+from chat.actions.proposals import propose
+from chat.actions.relevance import use_memories
 from chat.conf import options
 from chat.context.findings import Findings
 from chat.jobs import analyse_context
@@ -39,5 +41,7 @@ def keep_findings(found: Findings) -> bool:
         row.summary = found.summary
         news.append(events.context_summary(row))
     row.save()
+    use_memories(found.project, [one.memory.pk for one in found.memories])
+    propose(found.project, found.message, found.proposals)
     publish_many(stream, [*news, events.context_analysed(found)])
     return True

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from chat import events
-from chat.models import Memory, MemoryDependency, User
+from chat.models import Memory, MemoryDependency, MemoryStatus, User
 from chat.queries.access import writing_membership
 from chat.queries.expiry import expiring
 from realtime.log.locks import lock_streams
@@ -43,6 +43,8 @@ def update_memory(
 ) -> Memory:
     """Raises NotFound, Forbidden, Conflict."""
     memory = _locked(actor, memory_id)
+    if memory.status == MemoryStatus.PROPOSED:
+        raise Conflict("memory: expected one that is kept, got a proposal; accept it with changes")
     reference = fields.get("reference")
     others = Memory.objects.filter(project_id=memory.project_id, reference=reference)
     if reference and others.exclude(pk=memory.pk).exists():
@@ -79,7 +81,8 @@ def _depend(memory: Memory, depends_on: Iterable[int]) -> None:
     """Make `depends_on` the whole of what the memory depends on, and tell of it once."""
     wanted = set(depends_on)
     known = set(
-        Memory.objects.filter(project_id=memory.project_id, pk__in=wanted)
+        Memory.objects.kept()
+        .filter(project_id=memory.project_id, pk__in=wanted)
         .exclude(pk=memory.pk)
         .values_list("pk", flat=True)
     )

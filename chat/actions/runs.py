@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from chat import events
 from chat.actions.answering import end_open_run, tell_status
 from chat.models import OPEN, AiRun, Message, MessageKind, RunState, User
 from chat.queries.access import writing_membership
 from chat.queries.runs import is_carried_out, readable_run
 from realtime.jobs import cancel_job
 from realtime.log.locks import lock_streams
+from realtime.log.writing import publish
 from realtime.protocol.errors import BadRequest, Conflict, LimitReached
 from realtime.protocol.streams import project_stream
 from realtime.retrying import retried
@@ -76,6 +78,7 @@ def _enqueue(row: AiRun) -> None:
 
     row.job = int(answer.enqueue(run=row.pk).id)
     row.save()
+    publish(project_stream(row.project_id), events.run_queued(row))
     tell_status(row.session_id)
 
 

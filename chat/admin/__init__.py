@@ -10,7 +10,7 @@ from chat.admin.conversation import (
     ReadCursorAdmin,
     ReadNoticeAdmin,
 )
-from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin
+from chat.admin.memories import MemoryAdmin, MemoryDependencyAdmin, ProposalRulingAdmin
 from chat.admin.people import PersonAdmin
 from chat.admin.projects import MembershipAdmin, ProjectAdmin
 from chat.admin.runs import AiRunAdmin
@@ -27,6 +27,7 @@ __all__ = [
     "PersonAdmin",
     "ProjectAdmin",
     "ProjectContextAdmin",
+    "ProposalRulingAdmin",
     "ReadCursorAdmin",
     "ReadNoticeAdmin",
 ]

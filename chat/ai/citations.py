@@ -23,7 +23,7 @@ def sources_of(project_id: int, text: str) -> list[dict[str, Any]]:
 
 def _memories(project_id: int, cited: list[tuple[str, int]]) -> dict[tuple[str, int], str]:
     ids = [number for kind, number in cited if kind == "memory"]
-    rows = Memory.objects.filter(project_id=project_id, pk__in=ids) if ids else ()
+    rows = Memory.objects.kept().filter(project_id=project_id, pk__in=ids) if ids else ()
     return {("memory", row.pk): row.title for row in rows}
 
 

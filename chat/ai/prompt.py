@@ -62,16 +62,19 @@ def _shown(passage: Passage) -> str:
 
 
 def _within_budget(passages: list[Passage]) -> list[Passage]:
-    """The best ones, each cut to a length, as far as the budget goes."""
-    kept: list[Passage] = []
+    """The best ones, each cut to a length, as far as the budget goes; in their order.
+
+    What has faded is told where there is room for it after all others.
+    """
+    kept: dict[int, Passage] = {}
     left = PASSAGE_BUDGET
-    for one in passages:
+    for place, one in sorted(enumerate(passages), key=lambda pair: pair[1].faded):
         cut = replace(one, text=one.text[:LONGEST_PASSAGE])
         left -= len(cut.text) + len(cut.title)
         if left < 0:
             break
-        kept.append(cut)
-    return kept
+        kept[place] = cut
+    return [kept[place] for place in sorted(kept)]
 
 
 def _said_before(started: Started) -> list[Turn]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from django.db.models import Q, QuerySet
 
 from chat.ai.providers.protocol import Passage
-from chat.models import Memory, Message, MessageKind
+from chat.models import Memory, Message, MessageKind, Relevance
 from chat.queries.similar import memories_by_meaning
 from realtime.protocol.errors import Unavailable
 
@@ -59,7 +59,7 @@ class KeywordRetrieval:
         wanted = terms(text)[:MAX_TERMS]
         if not wanted:
             return []
-        every = Memory.objects.filter(project_id=project_id)
+        every = Memory.objects.kept().filter(project_id=project_id)
         documents = [*_memories(every, wanted), *_messages(project_id, wanted)]
         return _best(_by_words(documents, wanted), limit)
 
@@ -76,12 +76,9 @@ class MeaningRetrieval:
             matches = memories_by_meaning(project_id, text, limit)
         except Unavailable:
             return KeywordRetrieval().relevant(project_id, text, limit=limit)
-        meant = [
-            Passage("memory", one.memory.pk, one.memory.title, one.memory.body, one.score, one.why)
-            for one in matches
-        ]
+        meant = [_passage(one.memory, one.score, one.why) for one in matches]
         wanted = terms(text)[:MAX_TERMS]
-        new = Memory.objects.filter(project_id=project_id, vector=None)
+        new = Memory.objects.kept().filter(project_id=project_id, vector=None)
         others = [*_memories(new, wanted), *_messages(project_id, wanted)] if wanted else []
         # Words rank the others, which have nothing else. What is meant has the better of both
         # scores, or a message with the same words would push it out.
@@ -130,7 +127,12 @@ def _matching(field_names: Iterable[str], wanted: Iterable[str]) -> Q:
 
 def _memories(rows: QuerySet[Memory], wanted: Sequence[str]) -> list[Passage]:
     found = rows.filter(_matching(["title", "body"], wanted)).order_by("-pk")[:CANDIDATES]
-    return [Passage("memory", row.pk, row.title, row.body, 0.0, "") for row in found]
+    return [_passage(row) for row in found]
+
+
+def _passage(row: Memory, score: float = 0.0, why: str = "") -> Passage:
+    faded = row.relevance == Relevance.LOW
+    return Passage("memory", row.pk, row.title, row.body, score, why, faded)
 
 
 def _messages(project_id: int, wanted: Sequence[str]) -> list[Passage]:

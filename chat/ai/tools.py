@@ -6,7 +6,7 @@ The project is bound here, by the code that calls; a model cannot name another o
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -16,6 +16,7 @@ from chat.ai.retrieval import Retrieval
 from chat.models import Memory, User
 from realtime.database import in_database
 from realtime.protocol.errors import RealtimeError
+from realtime.protocol.payloads.memory import MemoryKind
 from realtime.protocol.payloads.shape import Title, printable
 from realtime.protocol.validation import validated
 
@@ -30,7 +31,7 @@ class _Search(BaseModel):
 
 
 class _Store(BaseModel):
-    kind: Literal["fact", "decision", "issue", "task", "note"] = "note"
+    kind: MemoryKind = "note"
     title: Title
     body: Annotated[str, StringConstraints(max_length=4_000)] = ""
 
@@ -81,7 +82,7 @@ def _found(
     if only is None:
         return found
     ids = [one.id for one in found if one.kind == "memory"]
-    issues = Memory.objects.filter(project_id=project_id, kind=only, pk__in=ids)
+    issues = Memory.objects.kept().filter(project_id=project_id, kind=only, pk__in=ids)
     wanted = set(issues.values_list("pk", flat=True))
     return [one for one in found if one.kind == "memory" and one.id in wanted]
 

@@ -122,6 +122,14 @@ class MemoryPatch(Input):
     expires_at: AwareMoment | None = None
 
 
+class AcceptInput(Input):
+    """Only the fields that are given differ from what was proposed."""
+
+    kind: MemoryKind = "note"
+    title: Title = ""
+    body: LongText = ""
+
+
 class MessageQuery(PageQuery):
     """`since` and `until` are moments of creation, the first inclusive; `q` is part of the text."""
 

@@ -37,10 +37,11 @@ class MemoriesView(ApiView):
         responses={200: MemoryPage},
     )
     def get(self, request: Request, project_id: int) -> Response:
-        """What the project remembers, newest first."""
+        """What the project remembers, newest first; without proposals."""
         membership_of(actor_of(request), project_id)
         query = validated_input(MemoryQuery, request.query_params.dict())
-        rows = Memory.objects.filter(project_id=project_id).prefetch_related("dependencies")
+        rows = Memory.objects.kept().filter(project_id=project_id)
+        rows = rows.prefetch_related("dependencies")
         return Response(page_of(filtered_memories(rows, query), query, request, events.memory))
 
     @extend_schema(operation_id="store_memory", request=MemoryInput, responses={201: MemoryShape})

@@ -7,6 +7,7 @@ from chat.api.members import MembersView, MemberView
 from chat.api.memories import MemoriesView, MemoryView
 from chat.api.messages import MessagesView, MessageView
 from chat.api.projects import ChatSessionsView, ProjectsView, ProjectView
+from chat.api.proposals import ProposalAcceptView, ProposalDiscardView, ProposalsView
 from chat.api.receipts import ReceiptsView
 from chat.api.runs import AskView, RunAgainView, RunCancelView, RunView
 from chat.api.similar import SimilarMemoriesView
@@ -33,6 +34,17 @@ api_urlpatterns = [
     path(f"{_PROJECT}memories/", MemoriesView.as_view(), name="api-memories"),
     path(
         f"{_PROJECT}memories/similar/", SimilarMemoriesView.as_view(), name="api-similar-memories"
+    ),
+    path(f"{_PROJECT}proposals/", ProposalsView.as_view(), name="api-proposals"),
+    path(
+        f"{_PROJECT}proposals/<row:memory_id>/accept/",
+        ProposalAcceptView.as_view(),
+        name="api-proposal-accept",
+    ),
+    path(
+        f"{_PROJECT}proposals/<row:memory_id>/discard/",
+        ProposalDiscardView.as_view(),
+        name="api-proposal-discard",
     ),
     path(f"{_PROJECT}memories/<row:memory_id>/", MemoryView.as_view(), name="api-memory"),
 ]

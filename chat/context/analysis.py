@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from chat.context.findings import Findings, Step
+from chat.context.proposals import proposals_in
 from chat.context.summary import summarised
 from chat.context.terms import key_terms
 from chat.models import Memory, MemoryKind
@@ -46,6 +47,10 @@ def find_dependencies(found: Findings) -> None:
     found.dependencies = list(dependents_of(found.project, ids, MOST_DEPENDENCIES))
 
 
+def find_proposals(found: Findings) -> None:
+    found.proposals = proposals_in(found.body)
+
+
 def find_summary(found: Findings) -> None:
     found.summary = summarised(found.project)
 
@@ -60,7 +65,7 @@ def _named(found: Findings) -> list[Match]:
     ids = list(dict.fromkeys(map(int, _MARK.findall(found.body))))[:MOST_MEMORIES]
     if not ids:
         return []
-    rows = Memory.objects.filter(project_id=found.project).in_bulk(ids)
+    rows = Memory.objects.kept().filter(project_id=found.project).in_bulk(ids)
     return [Match(rows[key], 1.0, "named in the message") for key in ids if key in rows]
 
 
@@ -69,5 +74,6 @@ STEPS: dict[Step, Callable[[Findings], None]] = {
     Step.MEMORIES: find_memories,
     Step.ISSUES: find_issues,
     Step.DEPENDENCIES: find_dependencies,
+    Step.PROPOSALS: find_proposals,
     Step.SUMMARY: find_summary,
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chat.models import MemoryKind
 from chat.queries.similar import Match, SearchMode
 
 
@@ -13,6 +14,7 @@ class Step(StrEnum):
     MEMORIES = "memories"
     ISSUES = "issues"
     DEPENDENCIES = "dependencies"
+    PROPOSALS = "proposals"
     SUMMARY = "summary"
 
 
@@ -27,6 +29,15 @@ class Trouble(StrEnum):
 class StepError:
     step: Step
     trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a message says that may be worth keeping. `body` is a part of the message, as it is."""
+
+    kind: MemoryKind
+    title: str
+    body: str
 
 
 @dataclass(slots=True)
@@ -45,6 +56,7 @@ class Findings:
     memories: list[Match] = field(default_factory=list)
     issues: list[Match] = field(default_factory=list)
     dependencies: list[int] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
     summary: str | None = None
     timings_ms: dict[str, int] = field(default_factory=dict)
     errors: list[StepError] = field(default_factory=list)

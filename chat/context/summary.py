@@ -7,7 +7,7 @@ only words remain that two of them share.
 from collections import Counter
 
 from chat.context.terms import key_terms
-from chat.models import Memory, MemoryKind, Message, MessageKind
+from chat.models import Memory, MemoryKind, Message, MessageKind, Relevance
 
 RECENT_MESSAGES = 30
 MOST_TOPICS = 6
@@ -42,8 +42,9 @@ def _topics(project_id: int) -> list[str]:
 
 
 def _titles(project_id: int, kind: MemoryKind) -> list[str]:
-    """The pinned and the newest."""
-    rows = Memory.objects.filter(project_id=project_id, kind=kind).order_by("-pinned", "-pk")
+    """The pinned and the newest, without what has faded."""
+    every = Memory.objects.kept().filter(project_id=project_id, kind=kind)
+    rows = every.exclude(relevance=Relevance.LOW).order_by("-pinned", "-pk")
     return [
         title[:LONGEST_TITLE] for title in rows.values_list("title", flat=True)[:MOST_OF_A_KIND]
     ]

@@ -1,7 +1,7 @@
 """Rows of projects, their people, messages, memories and runs of the AI."""
 
 from chat.models.context import ProjectContext
-from chat.models.memory import Memory, MemoryDependency, MemoryKind
+from chat.models.memory import Memory, MemoryDependency, MemoryKind, MemoryStatus
 from chat.models.message import (
     ChatSession,
     Message,
@@ -11,6 +11,8 @@ from chat.models.message import (
     SessionStatus,
 )
 from chat.models.project import Membership, Project, Role
+from chat.models.proposal import ProposalRuling
+from chat.models.relevance import Relevance
 from chat.models.run import OPEN, AiRun, RunState
 from chat.models.search import MemoryVector
 from chat.models.user import User
@@ -23,13 +25,16 @@ __all__ = [
     "Memory",
     "MemoryDependency",
     "MemoryKind",
+    "MemoryStatus",
     "MemoryVector",
     "Message",
     "MessageKind",
     "Project",
     "ProjectContext",
+    "ProposalRuling",
     "ReadCursor",
     "ReadNotice",
+    "Relevance",
     "Role",
     "RunState",
     "SessionStatus",

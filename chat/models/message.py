@@ -57,6 +57,10 @@ class MessageQuerySet(LoggedQuerySet["Message"]):  # type: ignore[override, unus
         return super().update(**kwargs)
 
 
+def subject_of(message_id: int) -> str:
+    return f"message.{message_id}"
+
+
 class Message(LoggedModel):
     """One message. A deleted one keeps its row, so that replies keep their place, and no text.
 
@@ -119,7 +123,7 @@ class Message(LoggedModel):
     @property
     def subject(self) -> str:
         """How stored frames that hold this message's text name it."""
-        return f"message.{self.pk}"
+        return subject_of(self.pk)
 
 
 class ReadCursor(models.Model):

@@ -61,7 +61,7 @@ def memories_by_meaning(project_id: int, text: str, limit: int) -> list[Match]:
 
 
 def _matches(project_id: int, text: str, found: list[Found], mode: SearchMode) -> list[Match]:
-    rows = Memory.objects.filter(project_id=project_id, pk__in=[one.memory for one in found])
+    rows = Memory.objects.kept().filter(project_id=project_id, pk__in=[one.memory for one in found])
     present = {row.pk: row for row in rows.prefetch_related("dependencies")}
     return [
         Match(present[one.memory], one.score, _why(text, present[one.memory], one, mode))

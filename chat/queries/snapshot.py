@@ -9,6 +9,7 @@ from realtime.protocol.streams import StreamName
 
 RECENT_MESSAGES = 50
 RECENT_MEMORIES = 50
+MOST_PROPOSALS = 50  # open ones of a project
 
 
 def project_snapshot(user: Any, stream: StreamName) -> dict[str, Any]:
@@ -43,11 +44,12 @@ def _answers(messages: list[Message]) -> list[dict[str, Any]]:
 
 
 def _memories(row: Project) -> list[Memory]:
-    """All pinned ones (as many as there are recent ones at most) and the newest."""
+    """All pinned ones (as many as there are recent ones at most), the newest, and the proposals."""
     every = row.memories.prefetch_related("dependencies")
     pinned = every.filter(pinned=True).order_by("-pk")[:RECENT_MEMORIES]
-    recent = every.order_by("-pk")[:RECENT_MEMORIES]
-    found = {memory.pk: memory for memory in (*pinned, *recent)}
+    recent = every.kept().order_by("-pk")[:RECENT_MEMORIES]
+    proposed = every.proposed().order_by("-pk")[:MOST_PROPOSALS]
+    found = {memory.pk: memory for memory in (*pinned, *recent, *proposed)}
     return [found[key] for key in sorted(found)]
 
 

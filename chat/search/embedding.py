@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from chat.models import Memory, MemoryVector
-from chat.search import client
+from chat.search import client, pgvector
 from chat.search.client import Embeddings
 from chat.search.wire import MAX_TEXT_CHARS
 from realtime.retrying import retried
@@ -58,9 +58,9 @@ def forget_stale(memories: Sequence[Memory]) -> list[Memory]:
 def pending(
     model: str, version: str, project_id: int | None = None, limit: int = BATCH
 ) -> list[Pending]:
-    """The first `limit` memories, oldest first, that this model has not seen."""
+    """The first `limit` memories, oldest first, that are kept and that this model has not seen."""
     seen = MemoryVector.objects.filter(memory_id=OuterRef("pk"), model=model, version=version)
-    rows = Memory.objects.filter(~Exists(seen)).order_by("pk")
+    rows = Memory.objects.kept().filter(~Exists(seen)).order_by("pk")
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
     return [Pending(row.pk, text_of(row)) for row in rows.only("title", "body")[:limit]]
@@ -89,6 +89,8 @@ def store(batch: Sequence[Pending], found: Embeddings) -> int:
     ]
     MemoryVector.objects.filter(memory_id__in=[row.memory_id for row in made]).delete()
     MemoryVector.objects.bulk_create(made)
+    if pgvector.present():
+        pgvector.write(made)
     return len(made)
 
 

@@ -7,8 +7,8 @@ import asyncio
 
 from django.conf import settings
 
-from chat.models import Memory
-from chat.search import client
+from chat.models import Memory, MemoryStatus
+from chat.search import client, pgvector
 from chat.search.client import EmbedderAway
 from chat.search.companion import installed
 from chat.search.embedding import forget_stale, pending, store
@@ -39,6 +39,8 @@ async def embed_memories(context: JobContext, project: int | None = None) -> Non
 async def sweep_vectors(context: JobContext) -> None:
     """What no change announces: a new version of the model, rows of a restored backup."""
     del context
+    if await in_database(pgvector.present):
+        await in_database(pgvector.complete)
     if await asyncio.to_thread(client.ready):
         model, version = await asyncio.to_thread(client.identity)
         if await in_database(pending, model, version, None, 1):
@@ -46,8 +48,12 @@ async def sweep_vectors(context: JobContext) -> None:
 
 
 def embed_when_changed(memory: Memory) -> None:
-    """In the transaction that stored the memory: its vector is made after the commit."""
-    call_together(_embed_later, memory)
+    """In the transaction that stored the memory: its vector is made after the commit.
+
+    A proposal has none: it is embedded when it is accepted.
+    """
+    if memory.status == MemoryStatus.KEPT:
+        call_together(_embed_later, memory)
 
 
 def _embed_later(memories: list[Memory]) -> None:

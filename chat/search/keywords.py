@@ -52,7 +52,7 @@ def keyword_search(project: int, text: str, limit: int) -> list[Found]:
 
 
 def _looked_at(project: int) -> QuerySet[Memory]:
-    every = Memory.objects.filter(project_id=project)
+    every: QuerySet[Memory] = Memory.objects.kept().filter(project_id=project)
     oldest = every.order_by("-pk").values_list("pk", flat=True)[MAX_MEMORIES - 1 : MAX_MEMORIES]
     first = next(iter(oldest), None)
     return every if first is None else every.filter(pk__gte=first)

@@ -2,6 +2,7 @@
 
 from realtime.admin.api_keys import ApiKeyAdmin
 from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
+from realtime.admin.connections import LiveConnectionAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
 from realtime.admin.log import (
@@ -22,6 +23,7 @@ __all__ = [
     "IncidentReportAdmin",
     "InstallationAdmin",
     "JobAdmin",
+    "LiveConnectionAdmin",
     "PeriodicJobAdmin",
     "StreamAdmin",
 ]

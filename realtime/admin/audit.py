@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timezone import localtime
 
 from realtime.admin.export import Row, csv_response
 from realtime.admin.readonly import ReadOnlyAdmin
@@ -24,7 +26,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     """Search for a person's name, a target such as `project.42`, or an address."""
 
     change_list_template = "admin/realtime/exported_list.html"
-    list_display = ["seq", "at", "action", "person", "target", "result", "address"]
+    list_display = ["seq", "moment", "action", "result", "person", "what", "address"]
     list_display_links = ["seq", "action"]
     list_filter = ["action", "result", "at"]
     search_fields = ["=actor_name", "target", "=address", "=action"]
@@ -32,16 +34,24 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     ordering = ["-seq"]
     fields = [
-        *("seq", "at", "action", "person", "target", "result", "address", "details_as_json"),
+        *("seq", "moment", "action", "person", "target", "result", "address", "details_as_json"),
         *("previous", "hash"),
     ]
-    readonly_fields = ["person", "details_as_json"]
+    readonly_fields = ["moment", "person", "details_as_json"]
 
     @admin.display(description="who", ordering="actor_name")
     def person(self, entry: AuditEntry) -> str:
         if entry.actor is None:
             return "—"
         return f"{entry.actor_name} ({entry.actor})"
+
+    @admin.display(description="at", ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return f"{localtime(entry.at):%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="target", ordering="target")
+    def what(self, entry: AuditEntry) -> str:
+        return Truncator(entry.target).chars(28)
 
     @admin.display(description="details")
     def details_as_json(self, entry: AuditEntry) -> SafeString:

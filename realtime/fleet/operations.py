@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
@@ -17,9 +18,11 @@ from redis.asyncio import Redis
 
 from realtime.audit.recording import record_acting
 from realtime.fleet import directory
+from realtime.fleet.asking import Answers, Question, ask
 from realtime.fleet.lease import Order
 from realtime.fleet.member import CLOSE_MESSAGE, node_group
 from realtime.fleet.records import ConnectionRecord, Keys, NodeRecord
+from realtime.fleet.sightings import Sighting, Wanted, in_order
 from realtime.log.locks import lock_streams, own_transaction
 from realtime.node import Node, process_node
 from realtime.protocol.errors import NotFound, Unavailable
@@ -32,10 +35,23 @@ ORDER_LIFE_S = 60
 MAX_ORDERS = 1_000  # per node; the oldest go first
 MAX_REASON_BYTES = 120  # RFC 6455, section 5.5, allows 123
 ANSWER_LIMIT_S = 5.0
+TEST_TEXT = "A test frame, sent by an operator."
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`connections` are the first of those `matching`; `total` are all of the nodes that
+    `answered`; of those that were `silent` nothing is known."""
+
+    connections: list[Sighting]
+    total: int
+    matching: int
+    answered: list[str]
+    silent: list[str]
 
 
 def list_nodes() -> list[NodeRecord]:
@@ -46,6 +62,44 @@ def list_nodes() -> list[NodeRecord]:
 def list_connections(user_id: int | None = None) -> list[ConnectionRecord]:
     """Every socket, or those of one person. Raises Unavailable."""
     return _ask(lambda store: directory.connections(store, user_id=user_id))
+
+
+def look_at_connections(wanted: Wanted) -> Seen:
+    """The first connections that are wanted, asked of their nodes now, and counts of all.
+
+    Takes 1 s at most where a node does not answer; that one is named. Raises Unavailable.
+    """
+    answers = _ask_nodes(Question("connections", wanted.as_arguments()), wanted.node)
+    found = [
+        Sighting.of(node, one)
+        for node, told in answers.by_node.items()
+        for one in told["connections"]
+    ]
+    return Seen(
+        in_order(found, wanted),
+        total=sum(told["total"] for told in answers.by_node.values()),
+        matching=sum(told["matching"] for told in answers.by_node.values()),
+        answered=sorted(answers.by_node),
+        silent=answers.silent,
+    )
+
+
+def send_test_frame(connection_id: str, text: str = TEST_TEXT) -> None:
+    """Write one socket a `warning_issued` with code `test`, wherever it is.
+
+    Raises NotFound when no node that answers has it, Unavailable.
+    """
+    arguments = {"connection": connection_id, "text": text}
+    answers = _ask_nodes(Question("test_frame", arguments), None)
+    if not any(answers.by_node.values()):
+        raise NotFound(f"expected an open connection, got {connection_id[:40]!r}")
+
+
+def _ask_nodes(question: Question, only: str | None) -> Answers:
+    node = process_node()
+    if node is not None:
+        return _in_loop(node, ask(node.shared, node, question, only))
+    return asyncio.run(_with_own_store(lambda store: ask(store, None, question, only)))
 
 
 def close_connection(connection_id: str, reason: str = KICKED) -> None:

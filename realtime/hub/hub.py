@@ -25,7 +25,9 @@ POLL_EVERY_S = 0.5
 HINT_GRACE_S = 1.0
 # SUBSCRIBE is not in force yet when group_add returns: look again shortly after.
 CHECKS_AFTER_JOINING_S = (0.2, 1.0)
-FRESH_S = 1.0
+# The position check looks at each row more often: whoever resumes from memory trusts hints no more
+# than those who are live do.
+FRESH_S = 5.0
 
 Result = TypeVar("Result")
 
@@ -254,8 +256,8 @@ class Hub:
     async def level(self, stream: HubStream) -> bool:
         """Whether the stream is level with the log as of now; looks at its row if need be.
 
-        Hints bring a joined stream level within milliseconds, and one look a second is as much as
-        a crowd needs beside them: who of it resumes from memory costs no read at all. Raises
+        Hints bring a joined stream level within milliseconds, and the position check finds what
+        they lost, as it does for those who are live: who resumes from memory costs no read. Raises
         Unavailable.
         """
         hears = (

@@ -23,6 +23,7 @@ READS_IN_FLIGHT = 8
 # Streams opened, and positions checked, by one read; how long a crowd of askers is gathered.
 OPENINGS = 64
 CHECKS = 500
+TOGETHER = 64  # positions of so few streams wait for those of others: of a group just joined
 GATHER_OPENINGS_S = 0.02
 GATHER_CHECKS_S = 0.05
 
@@ -107,8 +108,9 @@ class LogReader:
     async def states(self, ids: Iterable[int]) -> list[StreamState]:
         """Raises Unavailable."""
         keys = list(ids)
-        if len(keys) == 1:  # thousands of streams may be joined within a second
-            return await self._checks.ask(keys[0])
+        if len(keys) <= TOGETHER:  # thousands of streams may be joined within a second
+            found = await asyncio.gather(*map(self._checks.ask, keys))
+            return [state for states in found for state in states]
         async with self._turns:
             return await in_database(stream_states, keys)
 

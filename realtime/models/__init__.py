@@ -14,6 +14,7 @@ from realtime.models.event import Event
 from realtime.models.incident import IncidentReport
 from realtime.models.installation import Installation
 from realtime.models.job import Job, JobState, PeriodicJob
+from realtime.models.live_connection import LiveConnection
 from realtime.models.stream import Stream
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Installation",
     "Job",
     "JobState",
+    "LiveConnection",
     "PeriodicJob",
     "Stream",
 ]

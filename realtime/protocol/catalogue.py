@@ -98,16 +98,22 @@ def _declared(
     ]
 
 
+# Where texts of people stand. Of memories only those frames have a subject that repeat a message.
+_TEXTS = {"message": (chat.Message, ("body",)), "memory": (memory.Memory, ("title", "body"))}
+_NOTICE = (("title",), ("body",), ("html",))
+
+
 def _text_paths(payload: type[Shape]) -> tuple[tuple[str, ...], ...]:
-    if "message" in payload.model_fields:
-        holds = payload.model_fields["message"].annotation is chat.Message
-        return (("message", "body"),) if holds else ()
-    texts = (("title",), ("body",), ("html",))
     if payload is operations.Broadcast:
-        return texts
+        return _NOTICE
     if "notice" in payload.model_fields:
-        return (("text",), *(("notice", *path) for path in texts))
-    return ()
+        return (("text",), *(("notice", *path) for path in _NOTICE))
+    return tuple(
+        (holder, text)
+        for holder, (shape, texts) in _TEXTS.items()
+        if holder in payload.model_fields and payload.model_fields[holder].annotation is shape
+        for text in texts
+    )
 
 
 _E, _S, _C = Durability

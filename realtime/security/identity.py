@@ -78,6 +78,13 @@ def _kept_fields(model: type[Model]) -> tuple[str, ...]:
     return tuple(field.attname for field in fields if field.name not in _NOT_KEPT)
 
 
+@cache
+def _column_readers(model: type[Model]) -> dict[str, Callable[[Any], Any]]:
+    """How the value of each kept column is read from JSON."""
+    field = model._meta.get_field  # noqa: SLF001 - Django documents it
+    return {name: field(name).to_python for name in _kept_fields(model)}  # type: ignore[union-attr]
+
+
 class KeptUser:
     """A user's row without what is large or secret: 0.3 KiB where the model's instance has 1.2."""
 
@@ -88,6 +95,24 @@ class KeptUser:
         self.name = display_name(user)  # often one of the values: it costs no more than that
         self._model = type(user)
         self._values = tuple(getattr(user, name) for name in _kept_fields(self._model))
+
+    def columns(self) -> dict[str, Any]:
+        """What is kept of the row, by field."""
+        return dict(zip(_kept_fields(self._model), self._values, strict=True))
+
+    @classmethod
+    def of_columns(cls, model: type[Model], name: str, columns: dict[str, Any]) -> "KeptUser":
+        """As `name` and `columns` gave them, by way of JSON. Raises ValueError for those of another
+        model. No instance is made for it, which would take as long as all the rest."""
+        readers = _column_readers(model)
+        if readers.keys() != columns.keys():
+            raise ValueError("expected the columns of the present user model, got others")
+        kept = cls.__new__(cls)
+        kept.name = name
+        kept._model = model  # noqa: SLF001 - of this class
+        kept._values = tuple(read(columns[column]) for column, read in readers.items())  # noqa: SLF001
+        kept.pk = kept._values[_kept_fields(model).index(model._meta.pk.attname)]  # noqa: SLF001
+        return kept
 
     def restored(self) -> Model:
         """The instance as it was read; no database is asked."""
@@ -158,10 +183,10 @@ def identity_by(key: ApiKey | None) -> Identity:
     """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
         raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
-    return Identity(key.user, key.credential, key.expires_at, _identity_of_row, key.pk)
+    return Identity(key.user, key.credential, key.expires_at, identity_of_row, key.pk)
 
 
-def _identity_of_row(key_id: int) -> Identity:
+def identity_of_row(key_id: int) -> Identity:
     """Raises Unauthorized."""
     return identity_by(ApiKey.objects.select_related("user").filter(pk=key_id).first())
 

@@ -33,6 +33,14 @@ class PreparedProtocol(WebSocketsSansIOProtocol):
             logger=self.logger,
         )
 
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's own, which leaves a handshake that the library has refused (with too long a
+        header, say) without an answer, and open for ever."""
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         scope = getattr(self, "scope", None)  # none where the handshake was refused

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 COMMAND_LIMIT_S = 0.05  # on the path of a command or a request
 BACKGROUND_LIMIT_S = 1.0
+RETRY_AFTER_MS = 1000
 
 
 class SharedStore:
@@ -46,7 +47,8 @@ class SharedStore:
         except (RedisError, OSError, TimeoutError) as error:
             raise Unavailable(
                 f"expected the shared store to answer within {limit_s * 1000:.0f} ms, "
-                f"got {type(error).__name__}"
+                f"got {type(error).__name__}",
+                retry_after_ms=RETRY_AFTER_MS,
             ) from error
 
     async def close(self) -> None:

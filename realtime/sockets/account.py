@@ -47,7 +47,11 @@ class AccountWatch:
         """
         hub, row = self._connection.hub, authenticated.stream
         stream = hub.open_personal(row, self.user_id, authenticated.read_at) if row else None
-        self._follow(stream or await hub.open(user_stream(self.user_id)), authenticated.at)
+        stream = stream or await hub.open(user_stream(self.user_id))
+        if row is not None and row.epoch != stream.epoch:
+            self._verify_from_now(stream)  # seqs of two epochs do not compare
+        else:
+            self._follow(stream, authenticated.at)
 
     def _follow(self, stream: "HubStream", seq: int) -> None:
         """Look for endings above `seq`."""
@@ -76,9 +80,12 @@ class AccountWatch:
         self._connection.close(CloseCode.REVOKED, close_reason(entry.frame))
 
     def reset(self, subscription: Subscription, reason: str) -> None:
-        """The log lost its tail, maybe with an ending in it: watch on from where it stands now, and
-        read the credential again."""
-        self._follow(subscription.stream, subscription.stream.last)
+        """The log lost its tail, maybe with an ending in it."""
+        self._verify_from_now(subscription.stream)
+
+    def _verify_from_now(self, stream: "HubStream") -> None:
+        """Watch on from where the log stands now, and read the credential again."""
+        self._follow(stream, stream.last)
         self._verifying = asyncio.get_running_loop().create_task(self._verify())
 
     async def _verify(self) -> None:

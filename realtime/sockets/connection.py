@@ -61,6 +61,7 @@ class Connection:
         "_heartbeat_at",
         "_malformed",
         "_running",
+        "address",
         "hub",
         "id",
         "identity",
@@ -78,6 +79,7 @@ class Connection:
         self.writer = writer
         self.subscriptions = Subscriptions()
         self.watch = AccountWatch(self)
+        self.address = ""  # of the peer, or of what the proxy says; set by whoever accepted it
         self.opened_at = asyncio.get_running_loop().time()
         self.leaving = False  # told of a planned stop
         self._catching_up: CatchUp | None = None
@@ -191,7 +193,7 @@ class Connection:
         """Take one text frame: queue its command, or answer at once what cannot be queued."""
         try:
             command = parsed_object(text)
-            command_id = _command_id(command)
+            number = command_id(command)
         except BadRequest as error:
             self.refuse_malformed(error)
             return
@@ -203,7 +205,7 @@ class Connection:
                 f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
                 retry_after_ms=1000,
             )
-            self._refuse(error_frame(command_id, full))
+            self._refuse(error_frame(number, full))
             return
         self._commands.append(command)
         if self._running is None:
@@ -269,13 +271,13 @@ class Connection:
 
     async def _result(self, command: dict[str, Any]) -> bytes:
         """The positive reply. Raises RealtimeError; a fault of ours is Internal, and logged."""
-        command_id = command["id"]
+        number = command["id"]
         try:
             registered = registered_command(command.get("cmd"))
             result = await registered.handler(self, validated(registered.shape, command))
             if isinstance(result, bytes):
-                return reply_frame_of(command_id, result)
-            return reply_frame(command_id, result)
+                return reply_frame_of(number, result)
+            return reply_frame(number, result)
         except RealtimeError:
             raise
         except Exception as error:
@@ -347,7 +349,8 @@ class Connection:
         await self.writer.finished()
 
 
-def _command_id(command: dict[str, Any]) -> int:
+def command_id(command: dict[str, Any]) -> int:
+    """Raises BadRequest."""
     value = command.get("id")
     if type(value) is not int or not 1 <= value <= MAX_COMMAND_ID:
         raise BadRequest(f"id: expected a positive integer, got {to_json(value)[:40].decode()}")

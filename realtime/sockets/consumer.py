@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
-from django.utils import timezone
 from pydantic_core import to_json
 
 from realtime.audit.recording import record_nowait
@@ -19,19 +18,20 @@ from realtime.conf import options
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import RealtimeError
-from realtime.protocol.payloads.shape import wire_time
-from realtime.security.identity import Authenticated
+from realtime.protocol.frames import reply_frame
 from realtime.server.wire import PREPARED_FRAMES, Wire
 from realtime.sockets.connection import Connection
+from realtime.sockets.greeting import greeting
 from realtime.sockets.handshake import (
-    SUBPROTOCOL,
     Refusal,
     authenticate,
     check_origin,
+    excess,
     offered_subprotocol,
     overloaded,
     refusal_after,
 )
+from realtime.sockets.introduction import Introduction, introduced
 from realtime.sockets.paths import implied_subscription
 from realtime.sockets.prepared import PreparedWriter
 from realtime.sockets.writer import AsgiWriter, close_message
@@ -43,6 +43,20 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 DRAINING_DELAY_MS = (100, 2_000)
 
 
+class Acceptance:
+    """Accepted whoever it is, so that a browser can see why it is closed again: once."""
+
+    def __init__(self, scope: dict[str, Any], send: Send) -> None:
+        self._message = {"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)}
+        self._send = send
+        self._sent = False
+
+    async def __call__(self) -> None:
+        if not self._sent:
+            self._sent = True
+            await self._send(self._message)
+
+
 class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
     """One socket, any number of streams."""
 
@@ -51,37 +65,39 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             return
         node = await current_node()
         client = (scope.get("client") or ["?"])[0]
-        # Accepted whoever it is, so that a browser can see why it is closed again. Where the socket
-        # is handed over that comes last, and leaves in one write with the greeting; other servers
-        # (Daphne) give up a handshake that waits for the database.
-        accept = {"type": "websocket.accept", "subprotocol": offered_subprotocol(scope)}
-        hands_over = PREPARED_FRAMES in scope.get("extensions", ())
-        if not hands_over:
-            await send(accept)
+        accept = Acceptance(scope, send)
+        # Where the socket is handed over the acceptance comes last, and leaves in one write with
+        # the greeting; other servers (Daphne) give up a handshake that waits for the database.
+        if PREPARED_FRAMES not in scope.get("extensions", ()):
+            await accept()
         try:
-            async with node.door:
-                authenticated = await self._admit(scope, node)
+            introduction = await self._admit(scope, node)
+            if introduction is None:
+                await accept()
+                introduction = await introduced(receive, send, node)
+            if introduction is None:
+                return
+            self._check_room(node)  # again: of a crowd at the door all saw the same room before
         except Refusal as refusal:
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             _note_refused(refusal, scope, client)
-            if hands_over:
-                await send(accept)
+            await accept()
             await send(close_message(refusal.code, refusal.reason))
             return
-        if hands_over:
-            await send(accept)
+        await accept()
         wire = _handed_over(scope)
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
-        connection = Connection(authenticated, node.hub, writer)
+        connection = Connection(introduction.authenticated, node.hub, writer)
+        connection.address = client
         node.connections.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
         )
         if wire is None:
-            await self._serve(connection, authenticated, node, scope, receive)
+            await self._serve(connection, introduction, node, scope, receive)
             return
         try:
-            await self._begin(connection, authenticated, node, scope)
+            await self._begin(connection, introduction, node, scope)
         except BaseException:
             connection.close(CloseCode.INTERNAL, "a fault of ours")
             raise
@@ -91,7 +107,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _serve(
         self,
         connection: Connection,
-        authenticated: Authenticated,
+        introduction: Introduction,
         node: Node,
         scope: dict[str, Any],
         receive: Receive,
@@ -99,7 +115,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         """Where nothing can be handed over: this call lasts as long as the socket."""
         code: int | None = None
         try:
-            await self._begin(connection, authenticated, node, scope)
+            await self._begin(connection, introduction, node, scope)
             code = await self._read(connection, receive)
         finally:
             connection.disconnected(code)
@@ -108,12 +124,12 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _begin(
         self,
         connection: Connection,
-        authenticated: Authenticated,
+        introduction: Introduction,
         node: Node,
         scope: dict[str, Any],
     ) -> None:
         try:
-            await self._greet(connection, authenticated, node)
+            await self._greet(connection, introduction, node)
             await self._subscribe_by_path(connection, scope)
         except RealtimeError as error:
             why = refusal_after(error)
@@ -121,38 +137,28 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             _note_refused(why, scope, client, connection.user_id)
             connection.close(why.code, why.reason)
 
-    async def _admit(self, scope: dict[str, Any], node: Node) -> Authenticated:
-        """Raises Refusal."""
+    async def _admit(self, scope: dict[str, Any], node: Node) -> Introduction | None:
+        """None: it has still to say who it is. Raises Refusal."""
         if not options().websocket_enabled:
             raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
-        self._check_room(node)
-        check_origin(scope)
-        authenticated = await authenticate(scope, node)
-        self._check_room(node)  # again: of a crowd at the door all saw the same room before
-        return authenticated
+        async with node.door:
+            self._check_room(node)
+            check_origin(scope)
+            authenticated = await authenticate(scope, node)
+        return None if authenticated is None else Introduction(authenticated)
 
     def _check_room(self, node: Node) -> None:
         """Raises Refusal."""
-        if len(node.connections) >= options().websocket_max_connections:
+        if len(node.connections) + len(node.newcomers) >= options().websocket_max_connections:
             raise overloaded()
 
-    async def _greet(
-        self, connection: Connection, authenticated: Authenticated, node: Node
-    ) -> None:
+    async def _greet(self, connection: Connection, introduction: Introduction, node: Node) -> None:
         """`authentication_success`, first of all frames; a draining node says so and closes."""
-        identity = authenticated.identity
-        # The shape `ConnectionOpened`, which a test compares: a model made and dumped for each
-        # socket cost four times as much.
-        data = {
-            "connection": connection.id,
-            "user": {"id": identity.user_id, "name": connection.identity.name},
-            "server_time": wire_time(timezone.now()),
-            "heartbeat_s": options().websocket_heartbeat_interval,
-            "expires_at": wire_time(identity.expires_at) if identity.expires_at else None,
-            "protocol": SUBPROTOCOL,
-        }
+        data = greeting(connection)
         connection.writer.reply_nowait(to_json({"type": "authentication_success", "data": data}))
-        await connection.adopt(authenticated)
+        if introduction.command is not None:
+            connection.writer.reply_nowait(reply_frame(introduction.command, data))
+        await connection.adopt(introduction.authenticated)
         if node.draining and not connection.leaving:  # else the drain has met it and closes it
             connection.announce_shutdown(random.randint(*DRAINING_DELAY_MS))
             connection.close(CloseCode.SERVER_RESTART, "server restart")
@@ -165,7 +171,6 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def _read(self, connection: Connection, receive: Receive) -> int | None:
         """Until the peer is gone; a read never waits for a command. Returns the close code."""
-        limit = options().websocket_max_message_bytes
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -174,8 +179,8 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             text = message.get("text")
             if text is None:
                 connection.binary_received(message["bytes"])
-            elif len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
-                connection.close(CloseCode.TOO_LARGE, f"expected at most {limit} bytes")
+            elif (reason := excess(text)) is not None:
+                connection.close(CloseCode.TOO_LARGE, reason)
             else:
                 connection.text_received(text)
 

@@ -2,7 +2,8 @@
 
 import json
 import random
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from realtime.conf import options
+from realtime.database import in_database
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import (
     BadRequest,
@@ -20,12 +22,17 @@ from realtime.protocol.errors import (
     Unavailable,
 )
 from realtime.security.admission import credential_of_header, credential_of_session
-from realtime.security.identity import Authenticated
+from realtime.security.identity import Authenticated, authenticated_again
 
 if TYPE_CHECKING:
+    from realtime.log.reading import StreamState
     from realtime.node import Node
 
 SUBPROTOCOL = "pm.v1"
+TICKET_SUBPROTOCOL = "pm.ticket."
+# A ticket younger than this is as good as credentials that are read now: an ending since then is
+# found as one that comes a moment later is. It is also how often the hub looks at a stream's row.
+FRESH_S = 1.0
 RETRY_AFTER_MS = (1_000, 5_000)
 
 
@@ -81,34 +88,77 @@ def own_origin(scope: dict[str, Any]) -> str | None:
     return f"{scheme}://{host}" if validate_host(domain, settings.ALLOWED_HOSTS) else None
 
 
-async def authenticate(scope: dict[str, Any], node: "Node") -> Authenticated:
-    """By the Authorization header, else by the session cookie; a crowd is read together.
+async def authenticate(scope: dict[str, Any], node: "Node") -> Authenticated | None:
+    """By the Authorization header, else by a ticket, else by the session cookie; a crowd is read
+    together. None where there is none of them.
 
     Raises Refusal.
     """
     authorization = header(scope, b"authorization")
     try:
         if authorization is not None:
-            credential = credential_of_header(authorization)
-        else:
-            credential = credential_of_session(_session_cookie(header(scope, b"cookie") or ""))
-        return await node.admissions.ask(credential)
+            return await node.admissions.ask(credential_of_header(authorization))
+        if (ticket := offered_ticket(scope)) is not None:
+            return await by_ticket(ticket, node)
+        if (key := _session_cookie(header(scope, b"cookie") or "")) is not None:
+            return await node.admissions.ask(credential_of_session(key))
     except (Unauthorized, NotFound) as error:
         raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
     except Unavailable as error:
         raise overloaded() from error
+    return None
 
 
-def _session_cookie(text: str) -> str:
-    """Raises Unauthorized."""
+async def by_ticket(ticket: str, node: "Node") -> Authenticated:
+    """Who the ticket was made for, if nothing is known to have ended since. No read where it is
+    fresh; else a look at the row of the person's stream, shared by all who come meanwhile.
+
+    Raises Unauthorized, NotFound, Unavailable.
+    """
+    found, age_s = await node.tickets.take(ticket)
+    row = found.stream
+    if row is None or _has_moved(node, row):
+        return await in_database(authenticated_again, found.identity)
+    if age_s <= FRESH_S:
+        return found
+    looked_at = time.monotonic()
+    for state in await node.hub.reader.states([row.id]):
+        if (state.epoch, state.head) == (row.epoch, row.head):
+            return replace(found, read_at=looked_at)
+    return await in_database(authenticated_again, found.identity)
+
+
+def _has_moved(node: "Node", row: "StreamState") -> bool:
+    """Whether this node knows of events behind that position of a person's stream."""
+    stream = node.hub.streams.get(row.name)
+    if stream is None or not stream.epoch:
+        return False
+    return stream.epoch != row.epoch or stream.last > row.head
+
+
+def _session_cookie(text: str) -> str | None:
     try:
         morsel = SimpleCookie(text).get(settings.SESSION_COOKIE_NAME)
     except CookieError:
-        morsel = None
-    if morsel is None:
-        raise Unauthorized("expected a session cookie or an Authorization header, got neither")
-    return morsel.value
+        return None
+    return None if morsel is None else morsel.value
+
+
+def offered_ticket(scope: dict[str, Any]) -> str | None:
+    """The first that is offered as a subprotocol, which is never selected."""
+    for name in scope.get("subprotocols", ()):
+        if name.startswith(TICKET_SUBPROTOCOL):
+            return str(name.removeprefix(TICKET_SUBPROTOCOL))
+    return None
 
 
 def offered_subprotocol(scope: dict[str, Any]) -> str | None:
     return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+
+
+def excess(text: str) -> str | None:
+    """Why a text frame is too large; None where it is not. Some servers have no limit of theirs."""
+    limit = options().websocket_max_message_bytes
+    if len(text) > limit or (len(text) * 4 > limit and len(text.encode()) > limit):
+        return f"expected at most {limit} bytes"
+    return None

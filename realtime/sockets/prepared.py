@@ -43,6 +43,10 @@ class PreparedWriter:
         return not wire.closed and wire.buffered - self._allowance <= LAGGING_BYTES
 
     @property
+    def buffered(self) -> int:
+        return self._wire.buffered
+
+    @property
     def direct(self) -> Self:
         return self
 

@@ -39,6 +39,10 @@ class Writer(Protocol):
         """False while the socket lags: above 256 KiB wait, beyond what the last reply put there."""
 
     @property
+    def buffered(self) -> int:
+        """Bytes that wait for the peer, as far as they are known here."""
+
+    @property
     def direct(self) -> Direct | None:
         """The socket below, where it can be written to past the writer."""
 
@@ -83,6 +87,10 @@ class AsgiWriter:
     @property
     def writable(self) -> bool:
         return not self.closed and self._bytes - self._allowance <= LAGGING_BYTES
+
+    @property
+    def buffered(self) -> int:
+        return self._bytes
 
     @property
     def direct(self) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from chat.actions.memories import store_memory
 from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
-from chat.models import MemoryVector, ProjectContext, ReadCursor, ReadNotice, User
+from chat.models import MemoryVector, ProjectContext, ProposalRuling, ReadCursor, ReadNotice, User
 from realtime.audit.recording import write_recorded
 from realtime.incidents import open_incident
 from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
@@ -23,7 +23,7 @@ from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
     *apps.get_app_config("chat").get_models(),
-    *apps.get_app_config("realtime").get_models(),
+    *(model for model in apps.get_app_config("realtime").get_models() if model._meta.managed),
 ]
 
 SINGLE = {"Installation", "AuditChain"}
@@ -40,6 +40,7 @@ def fill(operator: User, number: int) -> None:
     MemoryVector.objects.create(memory=first, project=row)
     ReadCursor.objects.create(project=row, user=person, seq=1)
     ReadNotice.objects.create(project=row, told_at=timezone.now())
+    ProposalRuling.objects.create(memory=number + 1, project=row, user=person, accepted=True)
     ProjectContext.objects.create(project=row, analysed_to=1, summary="Decided: tea")
     stream = Stream.objects.get(name=f"project.{row.pk}")
     DeliveredRange.objects.create(stream=stream, user=person, lo=1, hi=2)

@@ -88,6 +88,20 @@ def test_run_under_way_does_not_run_again(team: Team, join: Join) -> None:
     assert team.request("ada", "POST", f"{path}/again/").json()["state"] == "queued"
 
 
+def test_everyone_hears_which_run_waits(team: Team, join: Join) -> None:
+    """Nobody but the asker could stop a run before it had started; now, and when run again."""
+    bob = join("bob")
+    run = team.ask("why?")
+    first = bob.wait_for("message_updated")
+    team.request("ada", "POST", f"runs/{run['id']}/cancel/")
+    team.request("ada", "POST", f"runs/{run['id']}/again/")
+    again = bob.wait_for("message_updated", after=bob.frames.index(first) + 1)
+    for frame in (first, again):
+        assert frame["data"]["queued_run"] == run["id"]
+        assert frame["data"]["message"]["id"] == run["message"]
+    assert bob.ok("cancel_run", run=run["id"]) == {"state": "queued"}
+
+
 def test_deleted_answer_ends_its_run_and_keeps_no_text(team: Team, join: Join) -> None:
     """Taking the growing message away is taking all of it away, for good."""
     ada = join("ada")

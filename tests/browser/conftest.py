@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.nodes.installation import Installation
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,16 +50,36 @@ class LiveSite:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         subprocess.run(command, env=self.environment, cwd=ROOT, timeout=START_TIMEOUT_S, check=True)
 
+    @property
+    def installation(self) -> Installation:
+        """For workers and further servers beside it."""
+        return Installation(self.environment)
+
+    def request(self, name: str, method: str, path: str, **fields: Any) -> httpx.Response:
+        """By REST as that person, below the demo's project."""
+        address = f"{self.url}/api/projects/{self.demo['project']['id']}/{path}"
+        key = {"Authorization": f"Api-Key {self.person(name)['api_key']}"}
+        answer = httpx.request(method, address, headers=key, timeout=10, **fields)
+        assert answer.is_success, answer.text
+        return answer
+
     def person(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(u for u in self.demo["users"] if u["username"] == name)
         return found
 
 
-def _environment(data_dir: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def site_variables() -> dict[str, str]:
+    """What a module's site runs with beside the defaults; modules have their own."""
+    return {}
+
+
+def _environment(data_dir: Path, variables: dict[str, str]) -> dict[str, str]:
     # The page is what is tested: always on the embedded set-up, whatever the suite runs on.
     left_out = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
-    return {**kept, "DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", "DEBUG": "true"}
+    given = {"DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", "DEBUG": "true"}
+    return {**kept, **given, **variables}
 
 
 def _free_port() -> int:
@@ -70,11 +93,13 @@ def _free_port() -> int:
 # Of the module, not of the session: while sync_playwright runs, its event loop stands in the main
 # thread, and tests of other modules that call asyncio.run or the ORM would fail.
 @pytest.fixture(scope="module")
-def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+def live_site(
+    tmp_path_factory: pytest.TempPathFactory, site_variables: dict[str, str]
+) -> Iterator[LiveSite]:
     """`manage.py serve` on a free port, with the demo, gone afterwards."""
     data_dir = tmp_path_factory.mktemp("data")
     manage = [sys.executable, str(ROOT / "manage.py")]
-    environment = _environment(data_dir)
+    environment = _environment(data_dir, site_variables)
     made = subprocess.run(
         [*manage, "demo", "--json"],
         env=environment,
@@ -144,7 +169,7 @@ class Visit:
         self.page.get_by_label("Message", exact=True).fill(text)
         self.page.keyboard.press("Enter")
 
-    def row(self, text: str) -> Any:
+    def row(self, text: str | re.Pattern[str]) -> Any:
         return self.page.locator(".message", has=self.page.locator(".body", has_text=text))
 
     def bodies(self, pattern: str) -> list[str]:
@@ -159,14 +184,28 @@ class Visit:
 Opening = Callable[..., Visit]
 
 
+@pytest.fixture(scope="module")
+def signed_in() -> dict[tuple[str, str], Any]:
+    """Cookies by site and person: signing in costs a second, and tests come in dozens."""
+    return {}
+
+
 @pytest.fixture
-def visit(chromium: Browser, live_site: LiveSite) -> Iterator[Opening]:
-    """`visit("ada")` signs in to the demo's project; at the end no console may hold complaints."""
+def visit(
+    chromium: Browser, live_site: LiveSite, signed_in: dict[tuple[str, str], Any]
+) -> Iterator[Opening]:
+    """`visit("ada")` signs in to the demo's project, by `url` on another node.
+
+    At the end no console may hold complaints.
+    """
     project_path = f"/projects/{live_site.demo['project']['id']}/"
     visits: list[Visit] = []
 
-    def begin(name: str, path: str = project_path, **options: Any) -> Visit:
-        context = chromium.new_context(base_url=live_site.url, **options)
+    def begin(
+        name: str, path: str = project_path, url: str = live_site.url, **options: Any
+    ) -> Visit:
+        cookies = signed_in.get((url, name))
+        context = chromium.new_context(base_url=url, storage_state=cookies, **options)
         visitor = Visit(context.new_page(), context)
         visits.append(visitor)
         page, surprises = visitor.page, visitor.surprises
@@ -176,10 +215,13 @@ def visit(chromium: Browser, live_site: LiveSite) -> Iterator[Opening]:
         )
         page.on("pageerror", lambda error: surprises.append(str(error)))
         page.goto(path)
-        person = live_site.person(name)
-        page.get_by_label("User name").fill(person["username"])
-        page.get_by_label("Password").fill(person["password"])
-        page.get_by_role("button", name="Sign in").click()
+        if "/sign-in/" in page.url:  # also after a test that has signed out
+            person = live_site.person(name)
+            page.get_by_label("User name").fill(person["username"])
+            page.get_by_label("Password").fill(person["password"])
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_selector("#room")
+            signed_in[url, name] = context.storage_state()
         visitor.light("Live")
         expect(page.locator("#room")).to_have_attribute("data-phase", "open")
         return visitor

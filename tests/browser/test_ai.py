@@ -7,8 +7,12 @@ from playwright.sync_api import expect
 
 from tests.ai.provider import FakeProvider, provider_server
 from tests.browser.conftest import LiveSite, Opening
-from tests.nodes.installation import Installation
 from tests.nodes.worker import WorkerProcess, working
+
+
+@pytest.fixture(scope="module")
+def site_variables() -> dict[str, str]:
+    return {"DRAIN_WINDOW": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +20,7 @@ def provider(live_site: LiveSite) -> Iterator[FakeProvider]:
     """What the site's worker asks."""
     with provider_server() as fake:
         asked = {"AI_MODEL": "openai:test", "AI_BASE_URL": fake.url}
-        installation = Installation({**live_site.environment, "DRAIN_WINDOW": "0"})
-        with working(WorkerProcess(installation, **asked)):
+        with working(WorkerProcess(live_site.installation, **asked)):
             yield fake
 
 

@@ -168,6 +168,86 @@ test("protocols may be a function: a fresh ticket for every attempt", async () =
   );
 });
 
+const turn = () => new Promise(setImmediate);
+
+/** A client that is connecting, whose tickets are what `world.give` gives: numbered, at last. */
+function setUpWithTickets(first = null) {
+  let count = 0;
+  const numbered = () => `pmt_${++count}`;
+  const world = setUp({ ticket: async () => world.give() });
+  world.give = first ?? numbered;
+  world.client.connect();
+  world.give = numbered;
+  return world;
+}
+
+test("ticket: every attempt offers a fresh one beside pm.v1", async () => {
+  const world = setUpWithTickets();
+  assert.equal(world.sockets.length, 0, "nothing is opened before the ticket is there");
+  await turn();
+  world.socket.authenticate();
+  world.socket.end(1006);
+  world.clock.advance(500);
+  await turn();
+  assert.deepEqual(
+    world.sockets.map((socket) => socket.protocols),
+    [
+      ["pm.v1", "pm.ticket.pmt_1"],
+      ["pm.v1", "pm.ticket.pmt_2"],
+    ],
+  );
+  assert.throws(() => setUp({ ticket: "pmt_1" }), /expected a function/);
+});
+
+test("ticket: null means that nobody is signed in, and connect() asks again", async () => {
+  const world = setUpWithTickets(() => null);
+  await turn();
+  assert.equal(world.client.state.state, "stopped");
+  assert.equal(world.client.state.reason.name, "unauthorized");
+  assert.equal(world.sockets.length, 0);
+  assert.equal(world.clock.pending, 0);
+  world.client.connect();
+  await turn();
+  assert.deepEqual(world.socket.protocols, ["pm.v1", "pm.ticket.pmt_1"]);
+});
+
+test("ticket: one that was refused is replaced once; a second refusal stops", async () => {
+  const world = setUpWithTickets();
+  await turn();
+  world.socket.end(4401);
+  assert.equal(world.client.state.state, "waiting");
+  world.clock.advance(500);
+  await turn();
+  assert.equal(world.sockets.length, 2);
+  world.socket.end(4401);
+  assert.equal(world.client.state.state, "stopped");
+  world.client.connect();
+  await turn();
+  world.socket.authenticate();
+  for (const expired of [3, 4]) {
+    assert.equal(world.sockets.length, expired);
+    world.socket.end(4401, "credentials expired");
+    assert.equal(world.client.state.state, "waiting", "each socket that was let in counts anew");
+    world.clock.advance(1_000);
+    await turn();
+    world.socket.authenticate();
+  }
+  world.socket.end(4409);
+  assert.equal(world.client.state.state, "stopped", "signed out is signed out");
+});
+
+test("ticket: a fetch that fails is a failed attempt, reported and tried again", async () => {
+  const world = setUpWithTickets(() => {
+    throw new Error("no network");
+  });
+  await turn();
+  assert.equal(world.client.state.state, "waiting");
+  assert.equal(world.errors[0].message, "no network");
+  world.clock.advance(500);
+  await turn();
+  assert.equal(world.sockets.length, 1);
+});
+
 test("a ticket that cannot be fetched is a failed attempt, reported", async () => {
   const protocols = () => {
     throw new Error("no ticket");

@@ -17,7 +17,7 @@ from tests.context.conftest import Conversation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STEPS = ["terms", "memories", "issues", "dependencies", "summary"]
+STEPS = ["terms", "memories", "issues", "dependencies", "proposals", "summary"]
 
 
 def of_type(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_progress_is_signalled_step_by_step(conversation: Conversation) -> None:
         for name, data in conversation.signals
         if name == "context_analysis_progress"
     ]
-    assert steps == [(step, done, 5) for done, step in enumerate(STEPS)]
+    assert steps == [(step, done, 6) for done, step in enumerate(STEPS)]
     (terms,) = [data for name, data in conversation.signals if name == "key_terms_extracted"]
     assert terms["terms"] == ["launch", "window", "friday"]
     retrieval = [

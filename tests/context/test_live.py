@@ -49,6 +49,9 @@ def test_client_sees_the_analysis_of_its_message(folder: Path) -> None:
             similar = client.wait_for("similar_issues_found")["data"]
             assert [one["memory"] for one in similar["issues"]] == [made.json()["id"]]
             assert client.wait_for("context_summary_updated")["data"]["summary"]
+            # Hubs join signals for 40 ms, events not at all: signals may come behind their end.
+            for name in ("context_analysis_progress", "key_terms_extracted"):
+                assert client.wait_for(name)["data"]["message"] == said
             kinds = [frame.get("type") for frame in client.frames]
             first = kinds.index("new_message")
             for name in ("context_analysis_progress", "key_terms_extracted"):

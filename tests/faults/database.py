@@ -9,10 +9,22 @@ from typing import Any
 import psycopg
 
 from tests.faults.record import LogRow, StreamLog, digest, identity
+from tests.faults.runs import FINAL, RunRow, Told
 
 _STREAMS = """
     SELECT s.id, s.name, (SELECT epoch FROM realtime_installation WHERE id = 1) || s.epoch, s.head
     FROM realtime_stream s ORDER BY s.name
+"""
+_RUNS = """
+    SELECT r.id, r.question_id, r.state, r.generation, m.body,
+           (SELECT count(*) FROM chat_message a
+            WHERE a.reply_to_id = r.question_id AND a.kind = 'ai')
+    FROM chat_airun r JOIN chat_message m ON m.id = r.message_id ORDER BY r.id
+"""
+_OF_RUNS = """
+    SELECT type, frame FROM realtime_event
+    WHERE type IN ('ai_processing_start', 'ai_response_generated', 'ai_processing_end')
+    ORDER BY stream_id, seq
 """
 _EVENTS = "SELECT seq, frame, type FROM realtime_event WHERE stream_id = {} ORDER BY seq"
 
@@ -37,6 +49,28 @@ def read_heads(url: str) -> dict[str, int]:
     """The newest seq of every stream."""
     with _asking(url) as query:
         return {name: head for _, name, _, head in query(_STREAMS)}
+
+
+def read_runs(url: str) -> tuple[list[RunRow], dict[int, Told]]:
+    """Every run of the AI, and what was told of it."""
+    told: dict[int, Told] = {}
+    with _asking(url) as query:
+        rows = [RunRow(*row) for row in query(_RUNS)]
+        for kind, frame in query(_OF_RUNS):
+            data = json.loads(bytes(frame))["data"]
+            of_run = told.setdefault(data["run"], Told())
+            if kind == "ai_processing_start":
+                of_run.starts.append(data["generation"])
+            elif kind == "ai_response_generated":
+                of_run.bodies.append(data["message"]["body"])
+            else:
+                of_run.ends.append(data["state"])
+    return rows, told
+
+
+def open_runs(url: str) -> int:
+    with _asking(url) as query:
+        return sum(row[2] not in FINAL for row in query(_RUNS))
 
 
 def read_logs(url: str) -> dict[str, StreamLog]:

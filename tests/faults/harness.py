@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 
 from realtime.embedded.valkey import socket_path
-from tests.faults.processes import ExternalValkey, Node, PostgresServer, SqliteFile
+from tests.faults.processes import ExternalValkey, Node, PostgresServer, SqliteFile, Worker
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Variant
 from tests.nodes.backstage import Backstage
@@ -19,11 +20,13 @@ from tests.nodes.installation import Installation
 from tests.postgres import temporary_postgres
 
 NODES = 2
+WORKERS = 2
 PROJECTS = 3
 PEOPLE = 6
 # Short, so that what waits for a heartbeat or a drain happens often in a run.
 ENVIRONMENT = {
-    "WORKER": "false",  # nothing here is asked of one yet
+    "WORKER": "false",  # they are processes of their own here
+    "JOB_LEASE": "4",
     "EMBEDDER": "false",
     "CONTEXT_ENGINE": "false",
     "WEBSOCKET_HEARTBEAT_INTERVAL": "2",
@@ -39,7 +42,8 @@ _NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "DJANGO_SETTINGS_MODU
 class World:
     """Everything that runs; `projects` are ids, `people` as `tests.nodes.deeds.person` gives them.
 
-    near: each node's own port; far: a link to each node; layer_links: from each node to the layer.
+    near: each node's own port; far: a link to each node; layer_links: from each node to the layer;
+    worker_links: from each worker to PostgreSQL. A worker shares the layer link of its node.
     """
 
     variant: Variant
@@ -51,6 +55,8 @@ class World:
     external: ExternalValkey | None
     far: list[Proxy]
     layer_links: list[Proxy]
+    workers: list[Worker]
+    worker_links: list[Proxy]
     projects: list[int] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
 
@@ -86,6 +92,26 @@ def _environment(folder: Path, database_url: str | None) -> dict[str, str]:
     return {**kept, **ENVIRONMENT, "DATA_DIR": str(folder), **url}
 
 
+def _workers(
+    stack: AsyncExitStack, installation: Installation, folder: Path, layer_links: list[Proxy]
+) -> tuple[list[Worker], list[Proxy]]:
+    """Started, each with its link to PostgreSQL where that is the database."""
+    workers, links = list[Worker](), list[Proxy]()
+    url = urlsplit(installation.environment.get("DATABASE_URL", ""))
+    for number in range(WORKERS):
+        own = {}
+        if layer_links:
+            own["REDIS_URL"] = f"redis://127.0.0.1:{layer_links[number].port}"
+        if url.port is not None:
+            links.append(stack.enter_context(Proxy(("127.0.0.1", url.port))))
+            place = f"{url.username}@127.0.0.1:{links[-1].port}"
+            own["DATABASE_URL"] = urlunsplit(url._replace(netloc=place))
+        workers.append(Worker(number, installation, folder, **own))
+        workers[-1].start()
+        stack.push_async_callback(workers[-1].kill)
+    return workers, links
+
+
 @asynccontextmanager
 async def world(variant: Variant, folder: Path) -> AsyncIterator[World]:
     """Everything started and people made; all of it ended afterwards. Only in the main thread."""
@@ -115,10 +141,23 @@ async def world(variant: Variant, folder: Path) -> AsyncIterator[World]:
             nodes[-1].start()
             stack.push_async_callback(nodes[-1].kill)
             far.append(stack.enter_context(Proxy(("127.0.0.1", nodes[-1].port))))
+        workers, worker_links = _workers(stack, installation, folder, layer_links)
         for node in nodes:
             await node.ready()
+        for worker in workers:
+            await worker.ready()
         made = World(
-            variant, folder, installation, backstage, nodes, postgres, external, far, layer_links
+            variant,
+            folder,
+            installation,
+            backstage,
+            nodes,
+            postgres,
+            external,
+            far,
+            layer_links,
+            workers,
+            worker_links,
         )
         made.people = [backstage("person", name=f"p{number}") for number in range(PEOPLE)]
         made.projects = backstage("more_projects", user=made.people[0]["id"], count=PROJECTS)

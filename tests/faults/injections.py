@@ -4,14 +4,17 @@ import asyncio
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
+import psycopg
 
 from tests.faults.clients import Client
+from tests.faults.database import open_runs
 from tests.faults.harness import World
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Planned
@@ -21,6 +24,7 @@ BURST_MESSAGES = 400
 BURST_BODY = "burst " + "x" * 2_000  # together more than a socket's buffers hold
 BACKSTAGE_ATTEMPTS = 5
 DELAY_S = 0.3  # each way
+SPEAKING_WITHIN_S = 3.0
 
 
 def _slow(link: Proxy) -> None:
@@ -171,6 +175,46 @@ class Injections:
     async def lock_database(self, for_s: float, dice: random.Random) -> None:
         """Another process holds SQLite's write lock."""
         await self._world.sqlite.lock(for_s)
+
+    # Workers
+
+    async def kill_worker(self, for_s: float, dice: random.Random) -> None:
+        """kill -9 within an answer: its jobs are claimed again once their leases have run out."""
+        worker = dice.choice(self._world.workers)
+        await self._speaking()
+        await worker.kill()
+        await asyncio.sleep(for_s)
+        worker.start()
+
+    async def stop_worker(self, for_s: float, dice: random.Random) -> None:
+        """SIGSTOP, up to longer than a lease: it goes on with jobs that are no longer its own."""
+        worker = dice.choice(self._world.workers)
+        await self._speaking()
+        worker.signal(signal.SIGSTOP)
+        await asyncio.sleep(for_s)
+        worker.signal(signal.SIGCONT)
+
+    async def restart_worker(self, for_s: float, dice: random.Random) -> None:
+        """SIGTERM: it hands its jobs back, and ends."""
+        worker = dice.choice(self._world.workers)
+        worker.signal(signal.SIGTERM)
+        if (status := await worker.ended()) != 0:
+            self.notes.append(f"{worker.log.stem}: expected exit status 0, got {status}")
+        worker.start()
+
+    async def _speaking(self) -> None:
+        """Until a run is under way, a while at most: there may be no worker, or no database."""
+        try:
+            async with asyncio.timeout(SPEAKING_WITHIN_S):
+                while not await asyncio.to_thread(open_runs, self._world.database_url):
+                    await asyncio.sleep(0.02)
+        except (TimeoutError, sqlite3.Error, psycopg.Error):
+            return
+
+    async def cut_worker_from_database(self, for_s: float, dice: random.Random) -> None:
+        """Cut off, or nothing passes; everybody else reaches it."""
+        spoil = dice.choice([Proxy.cut, Proxy.black_hole])
+        await self.spoil([dice.choice(self._world.worker_links)], spoil, for_s)
 
     # Clients
 

@@ -130,6 +130,25 @@ class Node(Process):
         return None
 
 
+class Worker(Process):
+    """`manage.py work`."""
+
+    def __init__(self, number: int, installation: Installation, folder: Path, **own: str) -> None:
+        super().__init__(
+            installation.command("manage.py", "work"),
+            folder / f"worker-{number}.log",
+            {**installation.environment, **own},
+        )
+
+    async def ready(self) -> None:
+        """Wait until it takes jobs, after its first start. Raises TimeoutError."""
+
+        async def works() -> bool:
+            return "Working as " in self.log.read_text(errors="replace")
+
+        await until(works, f"{self.log.stem} to work", START_TIMEOUT_S)
+
+
 class ExternalValkey(Process):
     """A Valkey on TCP that saves nothing: started again, it is an empty one."""
 

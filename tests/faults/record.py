@@ -142,6 +142,7 @@ class Write:
     message: int | None = None
     seq: int | None = None
     contradictions: int = 0
+    asks: bool = False  # whether the AI is to answer it
 
     def acknowledge(self, message: int, seq: int) -> None:
         """An answer; a later one must say the same."""

@@ -28,6 +28,8 @@ class Outcome:
     acknowledged: int = 0
     unacknowledged: int = 0
     settled_s: float = 0.0
+    answered_s: float = 0.0
+    runs: Counter[str] = field(default_factory=Counter)  # of the AI, by their states
     client_counts: Counter[str] = field(default_factory=Counter)
     writer_counts: Counter[str] = field(default_factory=Counter)
     write_took_s: list[float] = field(default_factory=list)
@@ -37,7 +39,8 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        return not self.account.total and not self.misbehaviour and bool(self.frames)
+        done = bool(self.frames) and bool(self.runs["completed"])
+        return done and not self.account.total and not self.misbehaviour
 
 
 def ms(seconds: Iterable[float], share: float) -> float:
@@ -77,6 +80,8 @@ def printed(outcome: Outcome) -> str:
         f"Writes acknowledged         {outcome.acknowledged:9}",
         f"Writes without an answer    {outcome.unacknowledged:9}",
         f"Frames read and compared    {outcome.frames:9} by {outcome.clients} clients",
+        f"Runs of the AI              {sum(outcome.runs.values()):9}: {_counted(outcome.runs)}",
+        f"All ended after the faults  {outcome.answered_s:9.1f} s",
         f"REST writes p50, p99        {ms(took, 0.5):9.0f}, {ms(took, 0.99):.0f} ms",
         f"All level after the faults  {outcome.settled_s:9.1f} s",
         "",
@@ -85,7 +90,7 @@ def printed(outcome: Outcome) -> str:
     ]
     for title, listed in (
         ("Notes", outcome.notes),
-        ("Tracebacks in the nodes' logs", [f"{n} x {t}" for t, n in outcome.tracebacks.items()]),
+        ("Tracebacks in the logs", [f"{n} x {t}" for t, n in outcome.tracebacks.items()]),
         ("Ruled out by the protocol", outcome.misbehaviour),
         ("Cases", outcome.account.cases),
     ):

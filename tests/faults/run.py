@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.faults.clients import Client
-from tests.faults.database import read_heads, read_logs
+from tests.faults.database import open_runs, read_heads, read_logs, read_runs
 from tests.faults.harness import World, world
 from tests.faults.injections import Injections
 from tests.faults.processes import until
 from tests.faults.record import Account, compare_reader, compare_writes
 from tests.faults.report import Outcome, tracebacks
+from tests.faults.runs import compare_runs
 from tests.faults.schedule import Variant, plan
 from tests.faults.writers import Ledger, RestWriter, write_by_socket
 
@@ -22,6 +23,7 @@ SOCKET_WRITERS = 6
 REST_WRITERS = 4
 ACKNOWLEDGED_WITHIN_S = 60.0
 LEVEL_WITHIN_S = 45.0
+ANSWERED_WITHIN_S = 45.0  # a lease, and pauses between attempts
 
 Say = Callable[[str], None]
 
@@ -65,6 +67,7 @@ async def prove(
             ledger.closing.set()
             timed("the faults are over")
             await _acknowledged(writing, outcome)
+            outcome.answered_s = await _answered(place, outcome)
             # Reconnects have brought everybody up to date; this one the nodes must find themselves.
             await injections.die_before_sending(0, random.Random(seed))
             outcome.settled_s = await _level(place, clients, outcome)
@@ -79,7 +82,7 @@ async def prove(
                 raise error
         _compare(place, clients, ledger, outcome)
         outcome.notes += injections.notes
-        outcome.tracebacks = tracebacks([node.log for node in place.nodes])
+        outcome.tracebacks = tracebacks([one.log for one in (*place.nodes, *place.workers)])
     return outcome
 
 
@@ -128,6 +131,20 @@ async def _acknowledged(writing: list["asyncio.Task[None]"], outcome: Outcome) -
         task.result()
 
 
+async def _answered(place: World, outcome: Outcome) -> float:
+    """Wait until no run is under way; how long that took, in seconds."""
+    began = time.monotonic()
+
+    async def ended() -> bool:
+        return not await asyncio.to_thread(open_runs, place.database_url)
+
+    try:
+        await until(ended, "every run of the AI to end", ANSWERED_WITHIN_S, 0.25)
+    except TimeoutError as error:
+        outcome.notes.append(str(error))
+    return time.monotonic() - began
+
+
 async def _level(place: World, clients: list[Client], outcome: Outcome) -> float:
     """Wait until every client has read every stream to its head; how long that took, in seconds."""
     began = time.monotonic()
@@ -150,6 +167,8 @@ def _compare(place: World, clients: list[Client], ledger: Ledger, outcome: Outco
             outcome.frames += compare_reader(outcome.account, client.name, stretches, logs[stream])
         outcome.client_counts += client.counts
         outcome.misbehaviour += client.misbehaviour
+    asked = [write for write in ledger.writes if write.asks]
+    outcome.runs = compare_runs(outcome.account, asked, *read_runs(place.database_url))
     outcome.acknowledged = compare_writes(outcome.account, ledger.writes, logs)
     outcome.unacknowledged = len(ledger.writes) - outcome.acknowledged
     outcome.clients, outcome.writer_counts = len(clients), Counter(ledger.counts)

@@ -69,8 +69,13 @@ LANES: dict[str, tuple[Kind, ...]] = {
         Kind("burst"),
         Kind("roll_back"),
     ),
-    # The worker: there are no jobs yet. Its kinds (kill -9, SIGSTOP, restart) come with it.
-    "worker": (),
+    # One of two each time: the other one takes over what it had.
+    "worker": (
+        Kind("kill_worker", (0.5, 4.0)),
+        Kind("stop_worker", (1.0, 8.0)),
+        Kind("restart_worker"),
+        Kind("cut_worker_from_database", (1.0, 8.0), database="postgresql"),
+    ),
 }
 # Seconds of rest between two faults of a lane.
 _REST_S = {
@@ -79,7 +84,7 @@ _REST_S = {
     "database": (12.0, 25.0),
     "clients": (0.5, 3.0),
     "writers": (2.0, 5.0),
-    "worker": (5.0, 10.0),
+    "worker": (2.0, 6.0),
 }
 
 

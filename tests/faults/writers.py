@@ -18,6 +18,18 @@ PAUSE_S = (0.3, 1.5)
 REQUEST_TIMEOUT_S = 12.0
 AGAIN_SHARE = 0.1  # of acknowledged writes, sent once more on purpose
 EDIT_SHARE, DELETE_SHARE = 0.1, 0.05
+ASK_SHARE = 0.15  # of the writes, that ask the AI
+# Long, and always the same: what answers it is those who asked before, which takes most of a second
+# to say. So workers are met by faults while they speak.
+QUESTION = (
+    "@ai when is the new harbour opened for the ferries, who has ordered the lanterns of the "
+    "northern pier, which of the captains were told of the tides, and what was decided about the "
+    "bell that is rung in fog when a ship is late and nobody on the lighthouse can see its lamps?"
+)
+
+
+def _body(write: Write, text: str) -> str:
+    return QUESTION if write.asks else text
 
 
 @dataclass
@@ -31,8 +43,9 @@ class Ledger:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def new(self, stream: str, author: int, ref: str) -> Write:
-        write = Write(stream, author, ref)
+        write = Write(stream, author, ref, asks=random.random() < ASK_SHARE)
         self.writes.append(write)
+        self.counts["questions"] += write.asks
         return write
 
     async def pause(self) -> bool:
@@ -54,10 +67,11 @@ async def write_by_socket(client: Client, ledger: Ledger) -> None:
         ref = f"{client.name}-{number}"
         write = ledger.new(stream, client.person["id"], ref)
         ledger.counts["by socket"] += 1
-        await client.send_message(write, f"socket {ref}")
+        body = _body(write, f"socket {ref}")
+        await client.send_message(write, body)
         if random.random() < AGAIN_SHARE:
             again = Write(stream, write.author, ref)
-            await client.send_message(again, f"socket {ref}")
+            await client.send_message(again, body)
             assert again.message is not None
             assert again.seq is not None
             write.acknowledge(again.message, again.seq)
@@ -88,8 +102,9 @@ class RestWriter:
         write = self._ledger.new(f"project.{project}", self._person["id"], ref)
         self._ledger.counts["by REST"] += 1
         path = f"/api/projects/{project}/messages/"
+        body = _body(write, f"REST {ref}")
         for _ in range(2 if random.random() < AGAIN_SHARE else 1):
-            said = await self._until_answered(http, "POST", path, write, body=f"REST {ref}")
+            said = await self._until_answered(http, "POST", path, write, body=body)
             write.acknowledge(said["message"]["id"], said["seq"])
         dice, address = random.random(), f"{path}{write.message}/"
         if dice < DELETE_SHARE:

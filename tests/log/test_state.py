@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from chat import reads
 from chat.actions import memories, messages, projects
-from chat.models import ChatSession, Membership, Memory, MemoryDependency, Message, User
+from chat.actions.proposals import accept_proposal, discard_proposal, propose
+from chat.context.findings import Proposal
+from chat.models import (
+    ChatSession,
+    Membership,
+    Memory,
+    MemoryDependency,
+    MemoryKind,
+    Message,
+    User,
+)
 from chat.queries.snapshot import project_snapshot
 from realtime.log.retention import trimming
 from realtime.models import Event
@@ -51,6 +61,8 @@ def applied(  # noqa: C901, PLR0912 - one case for each event type
         case "dependency_updated":
             if data["memory"] in remembered:
                 remembered[data["memory"]]["depends_on"] = data["depends_on"]
+        case "memory_relevance_changed":
+            remembered[data["memory"]]["relevance"] = data["relevance"]
         case "project_updated":
             new["project"] = data["project"]
         case "project_joined":
@@ -81,6 +93,10 @@ ACTION = st.tuples(
             "change",
             "forget",
             "forget_all",
+            "propose",
+            "propose",
+            "accept",
+            "discard",
             "rename",
             "role",
             "remove",
@@ -143,6 +159,15 @@ def act(  # noqa: C901, PLR0912, PLR0915 - one case for each action
             memories.delete_memory(who, memory)
         case "forget_all":
             Memory.objects.filter(pk__gt=memory).delete()
+        case "propose":
+            said = Message.objects.filter(pk=message, deleted_at=None).first()
+            body = said.body if said else "nothing"
+            propose(project, message, [Proposal(MemoryKind.RISK, f"p{first}", body)])
+        case "accept":
+            changes = {"title": f"a{first}"} if first % 3 else {}
+            accept_proposal(who, project, picked(Memory.objects.proposed(), second), **changes)
+        case "discard":
+            discard_proposal(who, project, picked(Memory.objects.proposed(), second))
         case "rename":
             projects.update_project(who, project, name=f"n{first}", description=f"d{second}")
         case "role":

@@ -19,7 +19,7 @@ from realtime.broadcasts.composing import create_broadcast
 from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.fleet import operations
 from realtime.jobs.chores import clean_up_jobs
-from realtime.models import ApiKey, Broadcast, Event, Job, Stream
+from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
 
@@ -69,6 +69,12 @@ def team() -> dict[str, Any]:
 
 def join(project: int, user: int, role: str = "member") -> None:
     Membership(project_id=project, user_id=user, role=role).save()
+
+
+def audit_entries(**wanted: Any) -> list[dict[str, Any]]:
+    """The audit log's entries with these values, oldest first, without their times."""
+    columns = ["seq", "action", "actor", "target", "result", "address", "details"]
+    return list(AuditEntry.objects.filter(**wanted).order_by("seq").values(*columns))
 
 
 def remove(project: int, user: int) -> None:

@@ -36,8 +36,16 @@ test("an address in brackets, or in strong marks, keeps neither", () => {
   assert.deepEqual(shown("(http://a.example/x)"), ["(", "a:http://a.example/x", ")"]);
 });
 
+test("marks of what the project has become links where there is something to link to", () => {
+  const cited = (kind, id) => (id === 12 ? { tag: "a", textContent: `${kind} ${id}` } : null);
+  const parts = prose("see [memory:12], [message:7], [memory:0] and [project:12]", cited);
+  const shown = parts.filter((part) => part !== "").map((part) => part.textContent ?? part).join("|");
+  assert.equal(shown, "see |memory 12|, |[message:7]|, [memory:0] and [project:12]");
+  assert.equal(prose("[memory:12]").join(""), "[memory:12]");
+});
+
 test("hostile lengths take no time", () => {
   const started = performance.now();
-  for (const text of ["*".repeat(16_000), "`".repeat(16_000), `https://${".".repeat(16_000)}`]) prose(text);
+  for (const text of ["*".repeat(16_000), "`".repeat(16_000), "[memory:".repeat(2_000), `https://${".".repeat(16_000)}`]) prose(text);
   assert.ok(performance.now() - started < 1_000);
 });

@@ -44,6 +44,20 @@ test("an ended run hears no more, and keeps its sources", () => {
   assert.equal(happen(runs, delta(0, "one more")), runs);
 });
 
+test("a queued run is known before it starts, and when it is run again keeps text and sources", () => {
+  const answer = { id: 9, body: "" };
+  const queued = RUN_FRAMES.message_updated({}, { message: answer, queued_run: 1 });
+  assert.deepEqual([queued[9].run, queued[9].state, queued[9].generation], [1, "queued", 0]);
+  const sources = [{ kind: "memory", id: 3, title: "Launch" }];
+  const ended = happen(
+    queued, started, ["response_generated", { run: 1, message: answer, sources }],
+    ["processing_end", { run: 1, state: "failed" }],
+  );
+  const again = RUN_FRAMES.message_updated(ended, { message: answer, queued_run: 1 });
+  assert.deepEqual([again[9].state, again[9].sources, again[9].error], ["queued", sources, ""]);
+  assert.equal(RUN_FRAMES.message_updated(ended, { message: answer }), ended, "an edit of the admin");
+});
+
 test("a fresh page has the texts of those under way", () => {
   const answer = { id: 1, message: 9, generation: 2, state: "running", sources: [] };
   const runs = runsFound([answer], [{ run: 1, message: 9, generation: 2, offset: 3, text: "one" }]);

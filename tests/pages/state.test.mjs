@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  emptyRoom, KEPT_MESSAGES, mayDelete, mayEdit, newestHeard, orderedMemories, receiptOf, reduce, stateOf, TYPING_MS, typists,
+  emptyRoom, KEPT_MESSAGES, mayDelete, mayEdit, newestHeard, receiptOf, reduce, stateOf, TYPING_MS, typists,
 } from "../../chat/static/chat/state.js";
 import { ADA, event, GRACE, many, member, memory, message, snapshot } from "./rows.mjs";
 
@@ -14,10 +14,14 @@ const signalled = (type, user, now = 0) => ({ type: "signal", frame: { type, dat
 const open = (fields) => reduce(emptyRoom(ADA.id), { type: "snapshot", snapshot: snapshot(fields) });
 const ids = (rows) => rows.map((row) => row.id);
 const plain = (rows) => rows.map(({ seq: _, ...row }) => row);
+/** Without what no snapshot tells: seqs of messages, and what the AI and the engine said of their work. */
+const snapshotted = ({ feed: _, insights: __, ...state }) => ({ ...state, messages: plain(state.messages) });
 const mine = (id, fields) => message(id, { author: ADA, ...fields });
 
 test("an old snapshot and its events give the fresh snapshot", () => {
-  const before = open({ messages: [message(1), mine(2)], memories: [memory(1), memory(2)] });
+  const before = open({ messages: [message(1), mine(2)], memories: [memory(1), memory(2), memory(5)] });
+  const proposed = memory(4, { status: "proposed", source: { message: 2 } });
+  const answer = message(6, { kind: "ai", author: null, client_ref: null, body: "", reply_to: 3 });
   const edited = mine(2, { body: "better", edited_at: "2026-01-01T12:05:00.000Z" });
   const moved = memory(2, { title: "moved", updated_at: "2026-01-01T12:05:00.000Z" });
   const after = run(
@@ -29,7 +33,21 @@ test("an old snapshot and its events give the fresh snapshot", () => {
     happened("memory_updated", { memory: moved }),
     happened("memory_deleted", { memory: 1 }),
     happened("dependency_updated", { memory: 3, depends_on: [2] }),
-    happened("memory_relevance_changed", { memory: 3, importance: 0.9 }),
+    happened("dependency_updated", { memory: 3, depends_on: [2], because: 2 }),
+    happened("memory_relevance_changed", { memory: 3, importance: 0.9, relevance: "low" }),
+    happened("memory_stored", { memory: proposed }),
+    happened("memory_stored", { memory: { ...proposed, id: 7 } }),
+    happened("memory_updated", { memory: { ...proposed, status: "kept" } }),
+    happened("memory_deleted", { memory: 7 }),
+    happened("memory_expired", { memory: 5 }),
+    happened("context_summary_updated", { project: 1, summary: "Decided: to fly" }),
+    happened("similar_issues_found", { message: 3, issues: [{ memory: 3, title: "m", score: 1, why: "w" }] }),
+    happened("new_message", { message: answer }),
+    happened("message_updated", { message: answer, queued_run: 1 }),
+    happened("ai_processing_start", { run: 1, message: 6, generation: 1 }),
+    happened("ai_response_generated", { run: 1, message: { ...answer, body: "so" }, sources: [] }),
+    happened("ai_processing_end", { run: 1, state: "cancelled" }),
+    happened("message_updated", { message: { ...answer, body: "so" }, queued_run: 1 }),
     happened("project_joined", { project: 1, member: member({ id: 3, name: "Lin" }, "viewer") }),
     happened("project_left", { project: 1, user: GRACE }),
     happened("message_read", { reads: { 3: 7 } }),
@@ -37,12 +55,18 @@ test("an old snapshot and its events give the fresh snapshot", () => {
   );
   const fresh = open({
     project: { ...snapshot().project, name: "Apollo 2" },
-    messages: [message(1, { body: "", deleted: true }), edited, message(3)],
-    memories: [moved, memory(3, { depends_on: [2], importance: 0.9 })],
+    messages: [message(1, { body: "", deleted: true }), edited, message(3), { ...answer, body: "so" }],
+    answers: [{ id: 1, project: 1, question: 3, message: 6, state: "queued", generation: 1, sources: [] }],
+    memories: [
+      moved,
+      memory(3, { depends_on: [2], importance: 0.9, relevance: "low" }),
+      { ...proposed, status: "kept" },
+    ],
+    summary: "Decided: to fly",
     people: [member(ADA, "owner"), member({ id: 3, name: "Lin" }, "viewer")],
     reads: { 3: 7 },
   });
-  assert.deepEqual({ ...after, messages: plain(after.messages) }, { ...fresh, messages: plain(fresh.messages) });
+  assert.deepEqual(snapshotted(after), snapshotted(fresh));
 });
 
 test("an own message is shown once, whichever of event and reply comes first", () => {
@@ -180,11 +204,6 @@ test("rights follow the role, which may change while the page is open", () => {
   const writer = run(owner, role("member"));
   assert.deepEqual([rights(writer, mine(1)), rights(writer, message(2))], [[true, true], [false, false]]);
   assert.deepEqual(rights(run(owner, role("viewer")), mine(1)), [false, false]);
-});
-
-test("memories are ordered pinned first, then newest", () => {
-  const state = open({ memories: [memory(1, { pinned: true }), memory(2), memory(3)] });
-  assert.deepEqual(ids(orderedMemories(state)), [1, 3, 2]);
 });
 
 test("only other people's messages are to be read, and a read mark is not a message", () => {

@@ -18,7 +18,8 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Something that the project knows. `score` is from 0 to 1; `why` says why it was found."""
+    """Something that the project knows. `score` is from 0 to 1; `why` says why it was found;
+    `faded` is of low relevance by now."""
 
     kind: Literal["memory", "message"]
     id: int
@@ -26,6 +27,7 @@ class Passage:
     text: str
     score: float
     why: str
+    faded: bool = False
 
     @property
     def citation(self) -> str:

@@ -6,11 +6,12 @@ names one.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db.models import Count, Max, QuerySet
 
 from chat.models import MemoryVector
+from chat.search import pgvector
 from chat.search.engine.freeing import give_memory_back
 from chat.search.engine.index import VectorIndex
 from chat.search.engine.model import MODEL, VERSION, Floats
@@ -24,6 +25,19 @@ _MAX_MISSING = 500  # read one by one; more are no news but another index
 logger = logging.getLogger(__name__)
 
 Mark = tuple[int, int]
+
+
+class InDatabase:
+    """A project's vectors in pgvector, of the present model."""
+
+    def __init__(self, project: int) -> None:
+        self._project = project
+
+    def best(self, vector: Floats, most: int) -> list[tuple[int, float]]:
+        return pgvector.nearest(self._project, MODEL, VERSION, vector.tolist(), most)
+
+    def of(self, vector: Floats, rows: Sequence[int]) -> list[tuple[int, float]]:
+        return pgvector.similarities(self._project, vector.tolist(), rows) if rows else []
 
 
 class Library:
@@ -67,10 +81,17 @@ class Library:
     def _loaded(self, project: int) -> VectorIndex:
         rows = _current(project).order_by("-pk")
         most = min(rows.count(), MAX_MEMORIES)  # what came since is added at the next question
-        index = VectorIndex(self._caps, _entries(rows), most)
+        # What a worker stores after this question has its vector here, in the index's tail.
+        nearest = InDatabase(project) if pgvector.covers(project) else None
+        entries = _entries(rows, vectors=nearest is None)
+        index = VectorIndex(self._caps, entries, most, nearest)
         give_memory_back()
         logger.info(
-            "index loaded project=%d memories=%d bytes=%d", project, len(index), index.size_bytes
+            "index loaded project=%d memories=%d bytes=%d pgvector=%s",
+            project,
+            len(index),
+            index.size_bytes,
+            nearest is not None,
         )
         return index
 
@@ -84,7 +105,7 @@ def _mark(project: int) -> Mark:
     return found["count"], found["last"] or 0
 
 
-def _entries(rows: QuerySet[MemoryVector]) -> Iterator[Entry]:
-    values = rows.values_list("pk", "memory_id", "vector", "pieces")[:MAX_MEMORIES]
-    for pk, memory, vector, pieces in values.iterator(_CHUNK):
-        yield Entry(pk, memory, bytes(vector), bytes(pieces))
+def _entries(rows: QuerySet[MemoryVector], *, vectors: bool = True) -> Iterator[Entry]:
+    columns = ("pk", "memory_id", "pieces", *(("vector",) if vectors else ()))
+    for pk, memory, pieces, *vector in rows.values_list(*columns)[:MAX_MEMORIES].iterator(_CHUNK):
+        yield Entry(pk, memory, bytes(vector[0]) if vector else b"", bytes(pieces))

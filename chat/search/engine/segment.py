@@ -31,21 +31,25 @@ class Entry:
 class Segment:
     """Never changed but for `alive`: entries that were replaced or deleted are only marked."""
 
-    def __init__(self, entries: Iterable[Entry], most: int) -> None:
-        """`most` entries are taken. Arrays are made once, so that loading needs no second copy."""
+    def __init__(self, entries: Iterable[Entry], most: int, *, vectors: bool = True) -> None:
+        """`most` entries are taken. Arrays are made once, so that loading needs no second copy.
+
+        vectors: whether they are kept; without them there are no `similarities`
+        """
         rows, memories, texts = array("q"), array("q"), array("H")
         lengths = array("I")
-        vectors: Floats = np.empty((most, DIMENSIONS), np.float32)
+        kept: Floats = np.empty((most if vectors else 0, DIMENSIONS), np.float32)
         for place, entry in enumerate(islice(entries, most)):
             rows.append(entry.row)
             memories.append(entry.memory)
-            vectors[place] = np.frombuffer(entry.vector, np.float32)
+            if vectors:
+                kept[place] = np.frombuffer(entry.vector, np.float32)
             texts.frombytes(entry.pieces)
             lengths.append(len(entry.pieces) // texts.itemsize)
         self.rows: Rows = np.array(rows, np.int64)
         self.memories: Rows = np.array(memories, np.int64)
         self.alive: npt.NDArray[np.bool_] = np.ones(len(rows), np.bool_)
-        self._vectors = vectors[: len(rows)]
+        self._vectors = kept[: len(rows)]
         self._lengths: Floats = np.array(lengths, np.float32)
         self.pieces_total = len(texts)
         owners = np.repeat(np.arange(len(rows), dtype=np.uint32), np.array(lengths, np.int64))
@@ -86,11 +90,6 @@ class Segment:
         ends = np.append(self._starts[1:], len(self._occurs))
         counts = ends[places] - self._starts[places]
         return np.where(self._pieces[places] == pieces, counts, 0).astype(np.int64)
-
-    def vector(self, place: int) -> Floats:
-        """A copy: the segment may go."""
-        found: Floats = self._vectors[place].copy()
-        return found
 
     def similarities(self, vector: Floats) -> Floats:
         """Cosines, one an entry."""

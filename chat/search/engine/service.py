@@ -1,13 +1,13 @@
 """What the embedder does when asked. Everything here runs in its one computing thread."""
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chat.models import MemoryVector
 from chat.search.engine.library import Library
-from chat.search.engine.model import MODEL, VERSION, EmbeddingModel, Pieces, packed
+from chat.search.engine.model import MODEL, VERSION, EmbeddingModel, Floats, Pieces, packed
 from chat.search.engine.ranking import ANSWERED, SHOWN, Text, calibrated, raw_scores, spoken_for
 
 CANDIDATES = 40
@@ -38,12 +38,14 @@ class Service:
         candidates = [one for one in candidates if one.row in stored]  # not deleted since
         if not candidates:
             return []
-        texts = [Text(*stored[one.row], one.keywords) for one in candidates]
+        texts = [
+            Text(stored[one.row].pieces, stored[one.row].words, one.keywords) for one in candidates
+        ]
         weights = index.weights(np.concatenate([question.pieces, *(text.pieces for text in texts)]))
         raw = raw_scores(question, texts, weights)
         if calibrated(float(raw.max())) < ANSWERED:
             return []
-        vectors = np.stack([one.vector for one in candidates])
+        vectors = np.stack([stored[one.row].vector for one in candidates])
         found: list[dict[str, Any]] = []
         for place in np.argsort(-spoken_for(question.vector, vectors, raw), kind="stable"):
             score = calibrated(float(raw[place]))
@@ -61,11 +63,23 @@ class Service:
         return found
 
 
-def _stored(project: int, rows: list[int]) -> dict[int, tuple[Pieces, bytes]]:
+class _Stored(NamedTuple):
+    """What words are compared by, as the row has it."""
+
+    vector: Floats
+    pieces: Pieces
+    words: bytes
+
+
+def _stored(project: int, rows: list[int]) -> dict[int, _Stored]:
     values = MemoryVector.objects.filter(project_id=project, pk__in=rows)
     return {
-        pk: (np.frombuffer(bytes(pieces), np.uint16), bytes(words))
-        for pk, pieces, words in values.values_list("pk", "pieces", "words")
+        pk: _Stored(
+            np.frombuffer(bytes(vector), np.float32),
+            np.frombuffer(bytes(pieces), np.uint16),
+            bytes(words),
+        )
+        for pk, vector, pieces, words in values.values_list("pk", "vector", "pieces", "words")
     }
 
 

@@ -1,16 +1,23 @@
 // One open project: its subscription, its state, and what this person does in it.
 import { newClientRef } from "../realtime/environment.js";
+import { Answers } from "./answers.js";
+import { Keeping } from "./keeping.js";
 import { Pages } from "./pages.js";
 import { ReadMarks } from "./reads.js";
 import { ReceiptWatch } from "./receipts.js";
-import { holes } from "./runs.js";
 import { emptyRoom, newestHeard, newestOwn, reduce, TYPING_MS, typists } from "./state.js";
 import { TypingNotice } from "./typing.js";
+
+/** Of the newest events a fresh page reads what the context engine said. */
+const RECALLED_EVENTS = 100;
+/** Pages of older messages that are fetched to get to one. */
+const REACHED_PAGES = 20;
 
 export class Room {
   #client;
   #rest;
   #subscription = null;
+  #project;
   #position = null;
   #me;
   #onChange;
@@ -20,7 +27,6 @@ export class Room {
   #reads;
   #receipts;
   #expiry = null;
-  #asking = false;
 
   /**
    * `me` is the person's id; while open, `onChange()` follows every change of the state and
@@ -30,11 +36,15 @@ export class Room {
     this.#client = client;
     this.#rest = rest;
     this.projectId = projectId;
+    this.#project = `/api/projects/${projectId}/`;
     this.stream = `project.${projectId}`;
     this.#me = me;
     this.state = emptyRoom(me);
     this.#onChange = onChange;
     this.#onEvent = onEvent;
+    const dispatch = (action) => this.#dispatch(action);
+    this.answers = new Answers(client, rest, this.#project, dispatch);
+    this.keeping = new Keeping(rest, this.#project, dispatch);
     this.#pages = new Pages(rest, this.#path("messages"), this.#path("memories"));
     this.#typing = new TypingNotice((on) => this.#quietly("typing", { on }));
     this.#reads = new ReadMarks((seq) => this.#quietly("mark_read", { seq }));
@@ -144,18 +154,6 @@ export class Room {
     return received.length >= this.state.people.length - 1;
   }
 
-  // ---- the AI ----
-
-  /** Throws CommandError. */
-  async stopRun(run) {
-    await this.#client.command("cancel_run", { run });
-  }
-
-  /** Throws Problem. */
-  async runAgain(run) {
-    await this.#rest.post(`${this.#path("runs")}${run}/again/`, {});
-  }
-
   // ---- lists ----
 
   /** Fetch the page before what is held of "messages" or "memories". Throws Problem. */
@@ -171,17 +169,16 @@ export class Room {
     }
   }
 
-  /** Throws Problem. */
-  async remember(fields) {
-    const memory = await this.#rest.post(this.#path("memories"), fields);
-    this.#dispatch({ type: "stored", memory });
-  }
-
-  /** `{found: [{memory, score, why}], byKeywords}`, best first. Throws Problem. */
-  async similar(question) {
-    const query = new URLSearchParams({ q: question, limit: 10 });
-    const { answer, headers } = await this.#rest.getWhole(`${this.#path("memories")}similar/?${query}`);
-    return { found: answer, byKeywords: headers.get("X-Search-Mode") === "keywords" };
+  /** Fetch as many older messages as it takes; whether the message is there. Throws Problem, Error. */
+  async reach(message) {
+    for (let page = 0; page < REACHED_PAGES; page += 1) {
+      const { messages, older, late } = this.state;
+      if (messages.some(({ id }) => id === message)) return true;
+      if (!older.messages || messages[0].id < message) return false;
+      if (late.messages !== null) throw new Error("Earlier messages are on their way; try again.");
+      await this.older("messages");
+    }
+    throw new Error("That message is too far back to be shown here.");
   }
 
   /** Add a person by user name, or change their role. Throws Problem. */
@@ -198,6 +195,18 @@ export class Room {
     const mark = snapshot.reads[this.#me] ?? 0;
     this.#reads.restart(mark, lastIsOthers(snapshot, this.#me) ? info.head : 0);
     this.#dispatch({ type: "snapshot", snapshot, runs: info.runs });
+    this.#recall(info.head);
+  }
+
+  /** What the context engine said up to the snapshot, of which the snapshot has nothing. */
+  async #recall(head) {
+    const fields = { stream: this.stream, before: head + 1, limit: RECALLED_EVENTS };
+    try {
+      const { events } = await this.#client.command("history", fields);
+      this.#dispatch({ type: "recalled", events });
+    } catch (error) {
+      console.debug("history:", error.message);
+    }
   }
 
   #event(frame) {
@@ -208,24 +217,10 @@ export class Room {
 
   #signal(frame) {
     this.#dispatch({ type: "signal", frame, now: Date.now() });
-    if (frame.type === "ai_processing_progress") this.#fillHoles();
+    if (frame.type === "ai_processing_progress") this.answers.fillHoles(this.state.runs);
     clearTimeout(this.#expiry);
     if (typists(this.state).length === 0) return;
     this.#expiry = setTimeout(() => this.#expire(), TYPING_MS / 6);
-  }
-
-  /** Progress was lost: ask how the run stands, one at a time; the next delta asks again. */
-  async #fillHoles() {
-    const [run] = holes(this.state.runs);
-    if (run === undefined || this.#asking) return;
-    this.#asking = true;
-    try {
-      this.#dispatch({ type: "run", run: await this.#client.command("run", { run }) });
-    } catch (error) {
-      console.debug("run:", error.message);
-    } finally {
-      this.#asking = false;
-    }
   }
 
   #expire() {
@@ -269,6 +264,7 @@ export class Room {
   }
 
   async #watchedReceipts(message) {
+    if (!this.#subscription?.live) return false; // away, or signed out
     try {
       return await this.askReceipts(message);
     } catch (error) {
@@ -287,7 +283,7 @@ export class Room {
   }
 
   #path(part) {
-    return `/api/projects/${this.projectId}/${part}/`;
+    return `${this.#project}${part}/`;
   }
 }
 

@@ -19,6 +19,11 @@ export function runsFound(answers = [], runs = []) {
 
 /** Each takes all runs and a frame's data, and gives the runs afterwards. */
 export const RUN_FRAMES = {
+  message_updated: (runs, { message, queued_run: run }) => {
+    if (run === undefined || run === null) return runs;
+    const held = runs[message.id] ?? fresh(run, 0, "queued");
+    return { ...runs, [message.id]: { ...held, state: "queued", error: "" } };
+  },
   ai_processing_start: (runs, { run, message, generation }) => {
     if ((runs[message]?.generation ?? 0) >= generation) return runs;
     return { ...runs, [message]: fresh(run, generation, "running") };
@@ -30,8 +35,10 @@ export const RUN_FRAMES = {
     }),
   ai_response_generated: (runs, { run, sources }) =>
     changed(runs, run, (held) => ({ ...held, sources: sources ?? [] })),
-  ai_processing_error: (runs, { run, message, will_retry }) =>
-    changed(runs, run, (held) => ({ ...held, error: will_retry ? `${message}; trying again` : message })),
+  ai_processing_error: (runs, { run, message, will_retry, retry_after_ms }) =>
+    changed(runs, run, (held) => ({
+      ...held, error: will_retry ? `${message}; trying again${after(retry_after_ms)}` : message,
+    })),
   ai_processing_end: (runs, { run, state }) =>
     changed(runs, run, (held) => ({ ...held, state, text: "", hole: false })),
 };
@@ -48,6 +55,8 @@ export function runTold(runs, { message, generation, state, text }) {
 
 /** Ids of runs whose text has a hole. */
 export const holes = (runs) => Object.values(runs).filter(({ hole }) => hole).map(({ run }) => run);
+
+const after = (ms) => (ms >= 1_000 ? ` in ${Math.round(ms / 1_000)} s` : "");
 
 /** Offsets count code points, where JavaScript counts UTF-16 units. */
 function joined(held, offset, delta) {

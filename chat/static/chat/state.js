@@ -1,7 +1,10 @@
 // The state of one room: a pure function of what the server said and what this person did. No DOM,
 // no clock, no network, so that it runs and is tested anywhere.
+import { linesFound, withLine } from "./feed.js";
+import { noInsights, recalled, withInsight } from "./insights.js";
+import { MEMORY_EVENTS, withMemory, withoutMemory } from "./memories.js";
+import { fresher, indexById, replaced, withRow } from "./rows.js";
 import { RUN_FRAMES, runsFound, runTold } from "./runs.js";
-import { fresher, indexById, replaced, withoutRow, withRow } from "./rows.js";
 
 /** How long a typist is shown without being heard of again. */
 export const TYPING_MS = 6_000;
@@ -19,6 +22,7 @@ const SNAPSHOT_ROWS = 50;
  * an event would bring back what the event changed.
  * `presence`: states of people by id, null while the server does not know who is here. `receipts`:
  * by message id, `{received, read}` as ids of people. `runs`: of the AI, by the message that answers.
+ * `summary`: the project in a few lines. `insights`: see insights.js. `feed`: see feed.js.
  */
 export function emptyRoom(me) {
   return {
@@ -37,6 +41,9 @@ export function emptyRoom(me) {
     presence: null,
     receipts: {},
     runs: {},
+    summary: "",
+    insights: noInsights(),
+    feed: [],
     older: { messages: false, memories: false },
     late: { messages: null, memories: null },
   };
@@ -49,24 +56,26 @@ export function reduce(state, action) {
 
 const ACTIONS = {
   snapshot: (state, { snapshot, runs: underWay }) => {
-    const { project, role, people, messages, memories, reads } = snapshot;
-    const { changes, presence, receipts } = state;
-    const kept = { ...emptyRoom(state.me), changes, presence, receipts };
+    const { project, role, people, messages, memories, reads, summary = "" } = snapshot;
+    const { changes, presence, receipts, insights } = state;
+    const feed = linesFound(state.feed, snapshot.answers);
+    const kept = { ...emptyRoom(state.me), changes, presence, receipts, insights, feed };
     const pending = messages.reduce((left, row) => settled(left, row, state.me), state.pending);
     const older = {
       messages: messages.length >= SNAPSHOT_ROWS,
       memories: memories.length >= SNAPSHOT_ROWS,
     };
     const runs = runsFound(snapshot.answers, underWay);
-    const room = { project, role, people, messages, memories, reads, pending, older, runs };
+    const room = { project, role, people, messages, memories, reads, pending, older, runs, summary };
     return { ...kept, ...room, phase: "open" };
   },
   event: (state, { frame }) => {
-    const held = withRuns(state, frame);
+    const held = told(state, frame);
     return EVENTS[frame.type]?.(held, frame.data, frame) ?? held;
   },
   signal: (state, { frame, now }) =>
-    SIGNALS[frame.type]?.(state, frame.data, now) ?? withRuns(state, frame),
+    SIGNALS[frame.type]?.(state, frame.data, now) ?? told(state, frame),
+  recalled: (state, { events }) => ({ ...state, insights: recalled(state.insights, events) }),
   run: (state, { run }) => ({ ...state, runs: runTold(state.runs, run) }),
   ended: (state, { ending }) => ({ ...state, phase: "ended", ending, typing: {} }),
   presence: (state, { users }) => {
@@ -120,6 +129,7 @@ const ACTIONS = {
   forget: (state, { message }) => ({ ...state, changes: without(state.changes, message) }),
 
   stored: (state, { memory }) => withMemory(state, memory, false),
+  unstored: (state, { memory }) => withoutMemory(state, memory),
   fetching: (state, { list }) => ({ ...state, late: { ...state.late, [list]: new Map() } }),
   fetched: (state, { list, rows, more }) => {
     const late = state.late[list];
@@ -164,14 +174,8 @@ const EVENTS = {
   },
   message_read: (state, { reads }) => ({ ...state, reads: { ...state.reads, ...reads } }),
 
-  memory_stored: (state, { memory }) => withMemory(state, memory, true),
-  memory_updated: (state, { memory }) => withMemory(state, memory, true),
-  memory_deleted: (state, { memory }) => withoutMemory(state, memory),
-  memory_expired: (state, { memory }) => withoutMemory(state, memory),
-  memory_relevance_changed: (state, { memory, importance }) =>
-    memoryChanged(state, memory, { importance }),
-  dependency_updated: (state, { memory, depends_on }) =>
-    memoryChanged(state, memory, { depends_on }),
+  ...MEMORY_EVENTS,
+  context_summary_updated: (state, { summary }) => ({ ...state, summary }),
 
   project_updated: (state, { project }) => ({ ...state, project }),
   project_joined: (state, { member }) => {
@@ -196,9 +200,13 @@ const SIGNALS = {
   },
 };
 
-function withRuns(state, { type, data }) {
-  const runs = RUN_FRAMES[type]?.(state.runs, data) ?? state.runs;
-  return runs === state.runs ? state : { ...state, runs };
+/** What the AI and the context engine say of their work. */
+function told(state, frame) {
+  const runs = RUN_FRAMES[frame.type]?.(state.runs, frame.data) ?? state.runs;
+  const insights = withInsight(state.insights, frame);
+  const feed = withLine(state.feed, frame, state);
+  const same = runs === state.runs && insights === state.insights && feed === state.feed;
+  return same ? state : { ...state, runs, insights, feed };
 }
 
 function withMessage(state, message, event) {
@@ -211,21 +219,6 @@ function withMessage(state, message, event) {
   }
   const merge = (held, row) => ({ ...fresher(held, row, { event }), seq: held.seq ?? row.seq });
   return { ...state, messages: withRow(state.messages, message, merge) };
-}
-
-function withMemory(state, memory, event) {
-  const merge = (held, row) => fresher(held, row, { event });
-  return { ...state, memories: withRow(state.memories, memory, merge) };
-}
-
-function withoutMemory(state, id) {
-  const late = { ...state.late, memories: noted(state.late.memories, id, null) };
-  return { ...state, memories: withoutRow(state.memories, id), late };
-}
-
-function memoryChanged(state, id, fields) {
-  const held = state.memories.find((row) => row.id === id);
-  return held === undefined ? state : withMemory(state, { ...held, ...fields }, true);
 }
 
 /** What was sent under `message`'s reference has arrived. */
@@ -250,11 +243,6 @@ export const mayWrite = (state) => state.role === "owner" || state.role === "mem
 export const mayEdit = (state, message) => mayWrite(state) && message.author?.id === state.me;
 export const mayDelete = (state, message) =>
   mayEdit(state, message) || (state.role === "owner" && message.kind !== "system");
-
-/** Pinned first, then the newest. */
-export function orderedMemories(state) {
-  return [...state.memories].sort((a, b) => b.pinned - a.pinned || b.id - a.id);
-}
 
 /** Names of those who type now, in the order in which they began. */
 export const typists = (state) => Object.values(state.typing).map(({ user }) => user.name);

@@ -22,7 +22,10 @@ class Message(Shape):
 
 
 class MessageChanged(Shape):
+    """`queued_run` where the change is that the AI is asked: the run that will answer in it."""
+
     message: Message
+    queued_run: Id | None = None
 
 
 class MessageDeleted(Shape):

@@ -4,11 +4,21 @@ from typing import Literal
 
 from realtime.protocol.payloads.shape import Id, Moment, Shape, Text
 
-MemoryKind = Literal["fact", "decision", "issue", "task", "note"]
+MemoryKind = Literal["fact", "decision", "issue", "task", "note", "risk"]
+Relevance = Literal["high", "medium", "low"]
+MemoryStatus = Literal["proposed", "kept"]
+
+
+class MemorySource(Shape):
+    """What a memory was taken from; the message may be gone since."""
+
+    message: Id
 
 
 class Memory(Shape):
-    """`expiring` from a day before `expires_at`; at that moment it goes, with `memory_expired`."""
+    """`proposed` until a member accepts it; `source` where it was taken from what somebody said.
+
+    `expiring` from a day before `expires_at`; at that moment it goes, with `memory_expired`."""
 
     id: Id
     project: Id
@@ -16,7 +26,10 @@ class Memory(Shape):
     title: Text
     body: Text
     importance: float
+    relevance: Relevance = "high"
     pinned: bool
+    status: MemoryStatus = "kept"
+    source: MemorySource | None = None
     reference: str | None
     depends_on: list[Id]
     expires_at: Moment | None
@@ -34,8 +47,11 @@ class MemoryGone(Shape):
 
 
 class RelevanceChanged(Shape):
+    """`relevance` fades with time and comes back with use; `importance` stays as people set it."""
+
     memory: Id
     importance: float
+    relevance: Relevance
 
 
 class DependencyUpdated(Shape):
@@ -66,7 +82,7 @@ class SimilarIssues(Shape):
     issues: list[RelevantMemory]
 
 
-ContextStep = Literal["terms", "memories", "issues", "dependencies", "summary"]
+ContextStep = Literal["terms", "memories", "issues", "dependencies", "proposals", "summary"]
 
 
 class ContextError(Shape):

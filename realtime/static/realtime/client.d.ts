@@ -301,8 +301,15 @@ export interface ClientOptions {
   url?: string;
   /** Default globalThis.WebSocket; Node 20 has none, pass that of `ws`. */
   WebSocket?: WebSocketClass;
-  /** Default ["pm.v1"]. A function is called for every attempt: the place for a fresh ticket. */
+  /** Default ["pm.v1"]. A function is called for every attempt. */
   protocols?: Provided<string[]>;
+  /**
+   * Fetches a ticket (POST /api/websocket/tickets) for every attempt, for pages of other sites and
+   * wherever there is neither cookie nor header. Null: nobody is signed in, the client stops. What
+   * it throws is reported, and the attempt counts as failed. After a close with 4401 one more
+   * ticket is fetched before the client stops.
+   */
+  ticket?: (() => string | null | Promise<string | null>) | null;
   /** Third argument of Node's `ws`, such as `{Authorization: "Api-Key ..."}`; not for browsers. */
   headers?: Provided<Record<string, string> | null>;
   /** For tests. */

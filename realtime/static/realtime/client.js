@@ -43,12 +43,16 @@ export class RealtimeClient {
     WebSocket = globalThis.WebSocket,
     protocols = ["pm.v1"],
     headers = null,
+    ticket = null,
     clock = systemClock,
     random = Math.random,
     environment = globalThis,
   } = {}) {
     if (typeof WebSocket !== "function") {
       throw new TypeError(`expected a WebSocket class in the options, got ${typeof WebSocket}`);
+    }
+    if (ticket !== null && typeof ticket !== "function") {
+      throw new TypeError(`expected a function that fetches a ticket, got ${typeof ticket}`);
     }
     const { report } = this.#emitter;
     this.#commands = new Commands(clock, random);
@@ -70,6 +74,7 @@ export class RealtimeClient {
       WebSocket,
       protocols,
       headers,
+      ticket,
       clock,
       random,
       environment,

@@ -25,6 +25,7 @@ export class Connection {
   #wanted = false;
   #state = { state: "closed", reason: null, retryAt: null, attempt: 0 };
   #authenticatedAt = null;
+  #ticketsRefused = 0;
   #heartbeatMs = HEARTBEAT_DEFAULT_S * 1000;
   #heardAt = 0;
   #framesHeard = 0;
@@ -52,6 +53,7 @@ export class Connection {
       return;
     }
     this.#wanted = true;
+    this.#ticketsRefused = 0;
     this.#reconnects.restart();
     this.#listen();
     this.#open();
@@ -76,8 +78,9 @@ export class Connection {
     this.#enter("connecting");
     if (opening !== this.#opening) return; // a handler closed us
     this.#arm("authenticate", AUTHENTICATE_MS, () => this.#drop("no authentication_success"));
-    // A function, so that every attempt can bring a fresh single-use ticket.
-    const offered = [this.#options.protocols, this.#options.headers].map((value) =>
+    // Functions, so that every attempt can bring fresh credentials.
+    const { protocols, headers, ticket } = this.#options;
+    const offered = [protocols, headers, ticket].map((value) =>
       typeof value === "function" ? fetched(value) : value,
     );
     if (!offered.some((value) => typeof value?.then === "function")) {
@@ -96,8 +99,15 @@ export class Connection {
     );
   }
 
-  #dial(protocols, headers) {
+  #dial(protocols, headers, ticket) {
     const { WebSocket, url } = this.#options;
+    if (this.#options.ticket !== null) {
+      if (ticket === null) {
+        this.#finish("stopped", { code: 4401, name: nameOf(4401), text: "nobody is signed in" });
+        return;
+      }
+      protocols = [...protocols, `pm.ticket.${ticket}`];
+    }
     let socket;
     try {
       socket = headers ? new WebSocket(url, protocols, { headers }) : new WebSocket(url, protocols);
@@ -146,6 +156,7 @@ export class Connection {
     if (this.#authenticatedAt !== null) return;
     this.#clear("authenticate");
     this.#authenticatedAt = this.#options.clock.now();
+    this.#ticketsRefused = 0;
     this.#heartbeatMs = (data.heartbeat_s > 0 ? data.heartbeat_s : HEARTBEAT_DEFAULT_S) * 1000;
     this.#watchSilence();
     // Commands must already work in the handlers that hear of "online".
@@ -182,7 +193,7 @@ export class Connection {
   // ---- the end of a socket ----
 
   #lost(code, text, ownCode = null) {
-    const verdict = verdictOf(code);
+    const verdict = this.#freshTicketHelps(code) ? "retry" : verdictOf(code);
     const reason = { code, name: nameOf(code), text: text ?? "" };
     if (verdict !== "retry") {
       this.#finish(verdict === "stop" ? "stopped" : "closed", reason);
@@ -193,6 +204,16 @@ export class Connection {
     this.#arm("retry", delayMs, () => this.#open());
     const state = this.#noNetwork() ? "offline" : "waiting";
     this.#enter(state, reason, this.#options.clock.now() + delayMs);
+  }
+
+  /**
+   * A ticket may be too old by the time it arrives, and credentials end while a socket is open: one
+   * more ticket tells. A second refusal in a row means the person.
+   */
+  #freshTicketHelps(code) {
+    if (code !== 4401 || this.#options.ticket === null) return false;
+    this.#ticketsRefused = this.#authenticatedAt === null ? this.#ticketsRefused + 1 : 0;
+    return this.#ticketsRefused < 2;
   }
 
   #finish(state, reason, ownCode = null) {

@@ -1,32 +1,45 @@
-// The pane of memories: the list, and the form that adds one.
-import { orderedMemories } from "../state.js";
-import { byId, element, setText, showText } from "./dom.js";
+// The drawer of memories: the list with its filters, and the form that adds one.
+import { doubtOf } from "../insights.js";
+import { filteredMemories, isProposed, neighbourhood, orderedMemories } from "../memories.js";
+import { byId, setText, showText } from "./dom.js";
 import { submitting } from "./forms.js";
 import { KeyedList } from "./keyed.js";
+import { createMemory, fillMemory } from "./memory_row.js";
 import { MemorySearch } from "./memory_search.js";
-import { prose } from "./prose.js";
-import { fullTime } from "./times.js";
+import { steady, watched } from "./steady.js";
+import { dueName } from "./times.js";
 
 export class MemoriesView {
   #room = null;
   #rows;
+  #same = steady();
+  #changed = watched();
   #form = byId("memory-form");
   #add = byId("memory-add");
-  #search = new MemorySearch();
+  #show = byId("memory-show");
+  #kind = byId("memory-of-kind");
+  #search;
+  #wanted = null;
+  #onChange;
 
-  constructor() {
+  /** `onChange()`: something else is to be shown; `actions` as in decision.js. */
+  constructor(onChange, actions) {
+    this.#onChange = onChange;
+    this.#search = new MemorySearch(onChange);
     this.#rows = new KeyedList(byId("memory-list"), {
       keyOf: ({ memory }) => String(memory.id),
       create: createMemory,
-      update: fillMemory,
+      update: (row, item) => fillMemory(row, item, actions),
     });
     this.#add.addEventListener("click", () => this.#showForm(this.#form.hidden));
     byId("memory-cancel").addEventListener("click", () => this.#showForm(false));
     byId("memories-older").addEventListener("click", () => this.#older());
+    byId("memories-all").addEventListener("click", () => this.#clear());
+    for (const select of [this.#show, this.#kind]) select.addEventListener("change", onChange);
     const importance = byId("memory-importance");
     importance.addEventListener("input", () => showImportance(importance.valueAsNumber));
     submitting(this.#form, async (fields) => {
-      await this.#room.remember({
+      await this.#room.keeping.remember({
         ...fields,
         importance: Number(fields.importance),
         pinned: fields.pinned === "on",
@@ -37,6 +50,10 @@ export class MemoriesView {
 
   open(room) {
     this.#room = room;
+    this.#wanted = null;
+    this.#changed = watched();
+    this.#show.value = "all";
+    this.#kind.value = "";
     this.#rows.render([]);
     this.#search.open(room);
     this.#form.hidden = true;
@@ -44,18 +61,81 @@ export class MemoriesView {
   }
 
   render(state, writable) {
-    const titles = new Map(state.memories.map((memory) => [memory.id, memory.title]));
-    const items = orderedMemories(state).map((memory) => ({
-      memory,
-      rests: memory.depends_on.map((id) => titles.get(id) ?? `memory ${id}`).join(", "),
-    }));
+    const filter = { show: this.#show.value, kind: this.#kind.value, text: this.#search.filter };
+    const minute = Math.floor(Date.now() / 60_000); // "expires tomorrow" is another text tomorrow
+    const { memories, insights, older, late, phase } = state;
+    const inputs = [memories, insights, older, late, phase, writable, minute, ...Object.values(filter)];
+    // An answer that grows renders the page 25 times a second; the drawer has nothing of it.
+    if (this.#changed(...inputs)) this.#fill(state, writable, filter);
+    this.#reveal();
+  }
+
+  #fill(state, writable, filter) {
+    const ordered = orderedMemories(state);
+    const toldOf = this.#teller(state, writable);
+    const items = filteredMemories(ordered, filter).map((memory) => ({ memory, told: toldOf(memory) }));
+    this.#same.turn();
     this.#rows.render(items);
-    byId("memories-empty").hidden = state.phase !== "open" || items.length > 0;
+    const filtered = items.length < ordered.length;
+    byId("memories-empty").hidden = state.phase !== "open" || ordered.length > 0;
+    byId("memories-filtered").hidden = !filtered;
+    const many = `${items.length} of ${ordered.length}${state.older.memories ? " loaded" : ""} shown.`;
+    setText(byId("memories-filtered-text"), items.length > 0 ? many : `None of ${ordered.length} fits.`);
+    byId("memory-filters").hidden = ordered.length === 0;
     this.#add.hidden = !writable;
-    const older = byId("memories-older");
-    older.hidden = !state.older.memories;
-    older.disabled = state.late.memories !== null;
-    setText(byId("memories-count"), items.length > 0 ? `${items.length}${state.older.memories ? "+" : ""}` : "");
+    const more = byId("memories-older");
+    more.hidden = !state.older.memories;
+    more.disabled = state.late.memories !== null;
+    const kept = ordered.filter((memory) => !isProposed(memory)).length;
+    setText(byId("memories-count"), kept > 0 ? `${kept}${state.older.memories ? "+" : ""}` : "");
+  }
+
+  /** Bring a memory that is held into view, opened. */
+  reveal(id) {
+    this.#wanted = id;
+    this.#clear();
+  }
+
+  search(text) {
+    this.#search.ask(text);
+  }
+
+  /** What a row shows beside its memory, the same value for as long as it says the same. */
+  #teller(state, writable) {
+    const titles = new Map(state.memories.map(({ id, title }) => [id, title]));
+    const titled = (id) => ({ id, title: titles.get(id) ?? null });
+    const near = (list) => list.map(({ id, depth }) => ({ ...titled(id), depth }));
+    const neighbours = neighbourhood(state.memories);
+    return (memory) => {
+      const { restsOn, resting } = neighbours(memory.id);
+      const doubt = doubtOf(state, memory);
+      return this.#same(memory.id, {
+        expiry: memory.expires_at === null ? "" : dueName(memory.expires_at),
+        doubt: doubt === null ? null : titled(doubt),
+        restsOn: near(restsOn),
+        resting: near(resting),
+        writable,
+      });
+    };
+  }
+
+  #reveal() {
+    const row = this.#wanted === null ? null : this.#rows.at(String(this.#wanted));
+    if (row === null) return;
+    this.#wanted = null;
+    const details = row.querySelector("details");
+    details.open = true;
+    row.scrollIntoView({ block: "nearest" });
+    row.classList.remove("found");
+    requestAnimationFrame(() => row.classList.add("found"));
+    details.firstElementChild.focus({ preventScroll: true });
+  }
+
+  #clear() {
+    this.#show.value = "all";
+    this.#kind.value = "";
+    this.#search.clear();
+    this.#onChange();
   }
 
   #showForm(open) {
@@ -81,37 +161,4 @@ export class MemoriesView {
 
 function showImportance(value) {
   setText(byId("memory-importance-shown"), `${Math.round(value * 100)} %`);
-}
-
-function createMemory() {
-  const title = element("span", { class: "memory-title" });
-  const meta = element("span", { class: "memory-meta" });
-  const meter = element("meter", { min: 0, max: 1, "aria-label": "Importance" });
-  const summary = element("summary", {}, title, meta, meter);
-  return element("li", { class: "memory" }, element("details", {}, summary, element("div", { class: "memory-body" })));
-}
-
-function fillMemory(row, { memory, rests }) {
-  row.dataset.key = String(memory.id);
-  row.classList.toggle("pinned", memory.pinned);
-  setText(row.querySelector(".memory-title"), memory.title);
-  const kind = element("span", { class: "chip", text: memory.kind });
-  kind.dataset.kind = memory.kind;
-  const pin = memory.pinned ? element("span", { class: "pin", text: "pinned" }) : null;
-  row.querySelector(".memory-meta").replaceChildren(...[kind, pin].filter(Boolean));
-  const meter = row.querySelector("meter");
-  meter.value = memory.importance;
-  meter.title = `Importance ${Math.round(memory.importance * 100)} %`;
-  const facts = [
-    ["Importance", `${Math.round(memory.importance * 100)} %`],
-    ["Reference", memory.reference],
-    ["Rests on", rests],
-    ["Expires", memory.expires_at && fullTime(memory.expires_at)],
-    ["Updated", fullTime(memory.updated_at)],
-  ].filter(([, value]) => value);
-  const list = facts.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })]);
-  row.querySelector(".memory-body").replaceChildren(
-    element("p", { class: "memory-text" }, ...prose(memory.body || "No details.")),
-    element("dl", {}, ...list),
-  );
 }

@@ -1,29 +1,52 @@
-// The search box of the memories: what says the same as a question, with how near it is and why.
+// The search box of the memories. Typing narrows the list to those that have the words; Enter asks for
+// what says the same as a question, with how near it is and why.
+import { citation } from "./citing.js";
 import { byId, element, setText } from "./dom.js";
 
 export class MemorySearch {
   #room = null;
   #question = byId("memory-question");
+  #found = byId("memory-found");
   #asked = 0;
+  #onChange;
 
-  constructor() {
+  /** `onChange()`: `filter` has become another. */
+  constructor(onChange) {
+    this.#onChange = onChange;
     byId("memory-search").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#ask();
     });
-    // The box's own cross, and an emptied box, put the results away.
-    this.#question.addEventListener("input", () => this.#question.value === "" && this.#close());
+    this.#question.addEventListener("input", () => this.#close());
+    byId("memory-found-close").addEventListener("click", () => this.clear());
+  }
+
+  /** The words that the list is narrowed to; none while a question's answer is shown. */
+  get filter() {
+    return this.#found.hidden ? this.#question.value : "";
   }
 
   open(room) {
     this.#room = room;
+    this.clear();
+  }
+
+  clear() {
     this.#question.value = "";
     this.#close();
   }
 
+  /** As if `text` was written and Enter pressed. */
+  ask(text) {
+    this.#question.value = text;
+    this.#question.focus();
+    this.#ask();
+  }
+
   #close() {
     this.#asked += 1;
-    byId("memory-found").hidden = true;
+    this.#found.hidden = true;
+    this.#onChange();
   }
 
   async #ask() {
@@ -33,7 +56,7 @@ export class MemorySearch {
     let note;
     let found = [];
     try {
-      const answer = await this.#room.similar(question);
+      const answer = await this.#room.keeping.similar(question);
       found = answer.found;
       note = noteOf(answer);
     } catch (error) {
@@ -42,7 +65,8 @@ export class MemorySearch {
     if (asked !== this.#asked) return; // another question, or another room, since
     setText(byId("memory-found-note"), note);
     byId("memory-found-list").replaceChildren(...found.map(foundRow));
-    byId("memory-found").hidden = false;
+    this.#found.hidden = false;
+    this.#onChange();
   }
 }
 
@@ -53,17 +77,6 @@ function noteOf({ found, byKeywords }) {
 }
 
 function foundRow({ memory, score, why }) {
-  const percent = Math.round(score * 100);
-  const meta = element("span", { class: "memory-meta" }, element("span", { class: "chip", text: `${percent} %` }));
-  return element(
-    "li",
-    { class: "memory" },
-    element(
-      "details",
-      {},
-      element("summary", {}, element("span", { class: "memory-title", text: memory.title }), meta),
-      element("div", { class: "memory-body" }, element("p", { class: "memory-text", text: memory.body || "No details." })),
-    ),
-    element("p", { class: "found-note", text: why }),
-  );
+  const near = element("span", { class: "score", title: "How near it is", text: `${Math.round(score * 100)} %` });
+  return element("li", {}, citation("memory", memory.id, memory.title), near, element("p", { class: "why", text: why }));
 }

@@ -1,8 +1,9 @@
 // One message in the list, settled or on its way.
 import { avatar } from "./avatar.js";
+import { citation } from "./citing.js";
 import { element } from "./dom.js";
 import { prose } from "./prose.js";
-import { onlyGrown, runFoot } from "./run_foot.js";
+import { onlyGrown, runFoot, updateFoot } from "./run_foot.js";
 import { bareTime, clockTime, fullTime } from "./times.js";
 
 /** Longer ones are folded, so that one log file does not bury a conversation. */
@@ -57,7 +58,8 @@ function grow(row, { run, message, state }) {
   shownRuns.set(row, run);
   const text = row.querySelector(".body");
   if (!onlyGrown(before, run) || text === null || message.deleted || state !== "settled") return false;
-  text.replaceChildren(...prose(message.body));
+  text.replaceChildren(...prose(message.body, citation));
+  updateFoot(row, run);
   return true;
 }
 
@@ -91,14 +93,23 @@ function quote({ quoted }, actions) {
   );
 }
 
-function body({ message }, unfolded) {
+/** Of an answer's marks only those are sources that the project had. */
+function citedBy({ message, run }) {
+  if (message.kind !== "ai" || run === null || run.state === "running") return citation;
+  const known = new Set(run.sources.map(({ kind, id }) => `${kind}:${id}`));
+  return (kind, id) => (known.has(`${kind}:${id}`) ? citation(kind, id) : null);
+}
+
+function body(item, unfolded) {
+  const { message } = item;
   if (message.deleted) return element("p", { class: "body", text: "message deleted" });
   const edited = message.edited_at && element("span", {
     class: "edited",
     title: fullTime(message.edited_at),
     text: " (edited)",
   });
-  const text = element("div", { class: "body" }, ...prose(message.body), ...(edited ? [edited] : []));
+  const words = prose(message.body, citedBy(item));
+  const text = element("div", { class: "body" }, ...words, ...(edited ? [edited] : []));
   const { length } = message.body;
   if (length <= FOLDED_CHARS && message.body.split("\n", FOLDED_LINES + 1).length <= FOLDED_LINES) {
     return text;

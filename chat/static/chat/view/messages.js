@@ -5,6 +5,7 @@ import { byId, element, setText, showText } from "./dom.js";
 import { KeyedList } from "./keyed.js";
 import { moveFocus, openMenu } from "./menu.js";
 import { createRow, fillRow } from "./message_row.js";
+import { createRelatedRow, fillRelatedRow } from "./related.js";
 import { Scroller } from "./scroller.js";
 import { Spoken } from "./spoken.js";
 import { timeline } from "./timeline.js";
@@ -22,18 +23,30 @@ export class MessagesView {
   #newer = byId("newer");
   #unseen = 0;
   #firstKey = null;
+  #onChoose;
+  #wanted = null;
 
-  /** `me`: {id, name}; `onRead()`: the newest message is in view. */
-  constructor({ me, composer, onRead }) {
+  /**
+   * `me`: {id, name}; `onRead()`: the newest message is in view; `onChoose(id, {byKey})`: a message
+   * was chosen, to see what is like it; `relatedActions`: see RelatedPane.
+   */
+  constructor({ me, composer, onRead, onChoose, relatedActions }) {
     this.#me = me;
     this.#composer = composer;
     this.#onRead = onRead;
+    this.#onChoose = onChoose;
+    const fillers = {
+      day: [createDay, fillDay],
+      related: [createRelatedRow, (row, item) => fillRelatedRow(row, item, relatedActions)],
+      message: [createRow, (row, item) => fillRow(row, item, this)],
+    };
     this.#rows = new KeyedList(this.#list, {
       keyOf: (item) => item.key,
-      create: (item) => (item.day ? createDay() : createRow()),
-      update: (row, item) => (item.day ? fillDay(row, item) : fillRow(row, item, this)),
+      create: (item) => fillers[sortOf(item)][0](),
+      update: (row, item) => fillers[sortOf(item)][1](row, item),
     });
     this.#list.addEventListener("keydown", (event) => this.#keyPressed(event));
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
     this.#newer.addEventListener("click", () => this.toEnd());
     byId("messages-older").addEventListener("click", () => this.#older());
     document.addEventListener("visibilitychange", () => this.#looked());
@@ -43,18 +56,26 @@ export class MessagesView {
   open(room) {
     this.#room = room;
     this.#firstKey = null;
+    this.#wanted = null;
     this.#unseen = 0;
     this.#rows.render([]);
     showText(byId("messages-problem"), "");
     this.#scroller.toEnd();
   }
 
-  render(state) {
+  /** `found` (see RelatedFinder) stands below its message where `inList`. */
+  render(state, found, inList) {
     const items = timeline(state, this.#me);
+    if (inList && found !== null) {
+      const at = items.findIndex(({ message }) => message?.id === found.message);
+      items.splice(at + 1, 0, { key: "related", related: found });
+    }
     const prepended = this.#firstKey !== null && items.some((item, at) => at > 0 && item.key === this.#firstKey);
     this.#firstKey = items.find((item) => !item.day)?.key ?? null;
     this.#scroller.around(() => this.#rows.render(items), { prepended });
     this.#rove();
+    this.#mark(found);
+    this.#reveal();
     byId("messages-empty").hidden = state.phase !== "open" || items.length > 0;
     const older = byId("messages-older");
     older.hidden = !state.older.messages;
@@ -86,6 +107,7 @@ export class MessagesView {
       { label: "Reply", run: () => this.#composer.reply(message) },
       ...(item.mayEdit ? [{ label: "Edit", run: () => this.#composer.edit(message) }] : []),
       { label: "Who has seen it", run: () => this.#askReceipts(message) },
+      { label: "What is like it", run: () => this.#onChoose(message.id, { byKey: true }) },
       ...(item.mayDelete
         ? [{ label: "Delete…", danger: true, run: () => this.#remove(message) }]
         : []),
@@ -103,19 +125,54 @@ export class MessagesView {
   }
 
   stopRun(run) {
-    this.#attempt(() => this.#room.stopRun(run));
+    this.#attempt(() => this.#room.answers.stop(run));
   }
 
   runAgain(run) {
-    this.#attempt(() => this.#room.runAgain(run));
+    this.#attempt(() => this.#room.answers.again(run));
   }
 
-  async goTo(id) {
-    const held = () => this.#list.querySelector(`[data-message="${id}"]`);
-    if (held() === null) return;
-    this.#scroller.show(held());
-    held().classList.remove("found");
-    requestAnimationFrame(() => held()?.classList.add("found"));
+  goTo(id) {
+    this.#attempt(async () => {
+      if (!(await this.show(id))) throw new Error("That message is gone.");
+    });
+  }
+
+  /** Bring a message into view; false where it is gone. Throws Problem. */
+  async show(id) {
+    if (!(await this.#room.reach(id))) return false;
+    this.#wanted = id;
+    this.#reveal(); // or with the next rendering, when it was fetched just now
+    return true;
+  }
+
+  #reveal() {
+    const row = this.#wanted === null ? null : this.#row(this.#wanted);
+    if (row === null) return;
+    this.#wanted = null;
+    this.#scroller.show(row);
+    row.classList.remove("found");
+    requestAnimationFrame(() => row.classList.add("found"));
+  }
+
+  #row(id) {
+    return this.#list.querySelector(`[data-message="${id}"]`);
+  }
+
+  /** Which message what stands beside it belongs to. */
+  #mark(found) {
+    const row = found?.chosen ? this.#row(found.message) : null;
+    const before = this.#list.querySelector(".message.chosen");
+    if (before === row) return;
+    before?.classList.remove("chosen");
+    row?.classList.add("chosen");
+  }
+
+  #clicked(event) {
+    const row = event.target.closest(".message");
+    const isControl = event.target.closest("a, button, summary, .menu") !== null;
+    if (row === null || isControl || getSelection().type === "Range") return;
+    if (row.dataset.message !== "") this.#onChoose(Number(row.dataset.message), { byKey: false });
   }
 
   // ----
@@ -167,6 +224,8 @@ export class MessagesView {
     }
   }
 }
+
+const sortOf = (item) => (item.day ? "day" : item.related ? "related" : "message");
 
 function createDay() {
   return element("li", { class: "day" }, element("span"));

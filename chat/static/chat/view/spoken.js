@@ -13,7 +13,11 @@ export class Spoken {
   }
 
   message({ author, kind, body }) {
-    this.#waiting.push(`${author?.name ?? (kind === "ai" ? "AI" : "System")}: ${body.slice(0, 200)}`);
+    this.say(`${author?.name ?? (kind === "ai" ? "AI" : "System")}: ${body.slice(0, 200)}`);
+  }
+
+  say(text) {
+    this.#waiting.push(text);
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
   }
 

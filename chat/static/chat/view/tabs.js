@@ -1,13 +1,12 @@
 // Panes side by side where there is room for them; one at a time, chosen by tabs, where there is not.
 import { byId } from "./dom.js";
+import { narrow } from "./width.js";
 
-const NARROW = "(max-width: 1079px)";
 const PANES = ["messages", "memories", "people"];
 
 export class Tabs {
   #room = byId("room");
   #list = byId("tabs");
-  #narrow = matchMedia(NARROW);
   #chosen = "messages";
 
   constructor() {
@@ -16,7 +15,7 @@ export class Tabs {
       if (pane !== undefined) this.choose(pane);
     });
     this.#list.addEventListener("keydown", (event) => this.#keyPressed(event));
-    this.#narrow.addEventListener("change", () => this.#show());
+    narrow.addEventListener("change", () => this.#show());
     this.#show();
   }
 
@@ -26,9 +25,9 @@ export class Tabs {
   }
 
   #show() {
-    const narrow = this.#narrow.matches;
+    const alone = narrow.matches;
     this.#room.dataset.pane = this.#chosen;
-    this.#list.hidden = !narrow;
+    this.#list.hidden = !alone;
     this.#list.setAttribute("role", "tablist");
     this.#list.setAttribute("aria-label", "Parts of the project");
     for (const name of PANES) {
@@ -38,11 +37,11 @@ export class Tabs {
       tab.setAttribute("aria-controls", pane.id);
       tab.setAttribute("aria-selected", String(current));
       tab.tabIndex = current ? 0 : -1;
-      pane.hidden = narrow && !current;
+      pane.hidden = alone && !current;
       // Side by side they are regions under their own headings.
-      if (narrow) pane.setAttribute("role", "tabpanel");
+      if (alone) pane.setAttribute("role", "tabpanel");
       else pane.removeAttribute("role");
-      pane.setAttribute("aria-labelledby", narrow ? tab.id : `${name}-title`);
+      pane.setAttribute("aria-labelledby", alone ? tab.id : `${name}-title`);
     }
   }
 

@@ -1,4 +1,5 @@
 // What the list of messages shows: a pure function of a room's state.
+import { isGone } from "../insights.js";
 import { mayDelete, mayEdit, mayWrite, receiptOf } from "../state.js";
 import { dayKey } from "./times.js";
 
@@ -7,13 +8,13 @@ const GROUPED_MS = 5 * 60_000;
 
 /**
  * Items in order: `{key, day}` for the line between two days, else `{key, message, state, what,
- * error, grouped, mine, quoted, menu, receipt, run, mayAsk}`. Own messages are keyed by their reference, so that
- * the row of one on its way becomes the row of the settled one.
+ * error, grouped, mine, quoted, menu, receipt, run, gone, mayAsk}`. Own messages are keyed by their
+ * reference, so that the row of one on its way becomes the row of the settled one.
  */
 export function timeline(state, me) {
   const rows = new Map(state.messages.map((message) => [message.id, message]));
   const entries = [
-    ...state.messages.map((message) => settledItem(state, message, me)),
+    ...state.messages.map((message) => settledItem(state, message, me, rows)),
     ...state.pending.map((entry) => pendingItem(entry, me)),
   ];
   const items = [];
@@ -32,7 +33,7 @@ export function timeline(state, me) {
   return items;
 }
 
-function settledItem(state, message, me) {
+function settledItem(state, message, me, rows) {
   const mine = message.author?.id === me.id;
   const change = state.changes[message.id];
   const saving = change?.kind === "edit" && change.state === "sending";
@@ -42,6 +43,7 @@ function settledItem(state, message, me) {
     key: mine && message.client_ref !== null ? `ref-${message.client_ref}` : `id-${message.id}`,
     message: saving || growing ? edited(message, saving ? change.body : run.text) : message,
     run,
+    gone: run === null ? "" : goneSources(state, run, rows),
     mayAsk: mayWrite(state),
     mine,
     state: change?.state ?? "settled",
@@ -52,6 +54,15 @@ function settledItem(state, message, me) {
     mayDelete: mayDelete(state, message),
     receipt: message.deleted ? "" : receiptText(receiptOf(state, message)),
   };
+}
+
+/** Marks between spaces: text, so that equal ones are the same. */
+function goneSources(state, { sources }, rows) {
+  const gone = sources.filter(({ kind, id }) => {
+    if (kind === "memory") return isGone(state, id);
+    return rows.get(id)?.deleted ?? !state.older.messages;
+  });
+  return ` ${gone.map(({ kind, id }) => `${kind}:${id}`).join(" ")} `;
 }
 
 function receiptText(receipt) {
@@ -83,7 +94,7 @@ function pendingItem(entry, me) {
     cache.set(entry, message);
   }
   const { state, error, client_ref } = entry;
-  const none = { run: null, mayAsk: false, menu: false, mayEdit: false, mayDelete: false, receipt: "" };
+  const none = { run: null, gone: "", mayAsk: false, menu: false, mayEdit: false, mayDelete: false, receipt: "" };
   return { key: `ref-${client_ref}`, message, mine: true, state, what: "new", error, client_ref, ...none };
 }
 

@@ -32,5 +32,14 @@ export function dayName(iso, now = new Date()) {
   return date.getFullYear() === now.getFullYear() ? day.format(date) : dayOfYear.format(date);
 }
 
+/** "today at 14:00", "tomorrow", "in 5 days", "on 3 March 2027"; "now" for what is past. */
+export function dueName(iso, now = new Date()) {
+  const date = new Date(iso);
+  if (date <= now) return "now";
+  const days = Math.round((midnight(date) - midnight(now)) / DAY_MS);
+  if (days === 0) return `${relative.format(0, "day")} at ${clockTime(iso)}`;
+  return days <= 30 ? relative.format(days, "day") : `on ${dayOfYear.format(date)}`;
+}
+
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const capital = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);

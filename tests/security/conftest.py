@@ -1,0 +1,34 @@
+"""A house in memory, and a Valkey for those who need a store that nodes share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from realtime.embedded.valkey import EmbeddedValkey
+from realtime.hub import hub as hub_module
+from tests.security.house import ORIGIN, Story, play
+
+Play = Callable[[Story], None]
+
+
+@pytest.fixture
+def staged(settings: Any, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Play:
+    """Play a story in a house of its own, whose position check is never due."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    settings.PM = django_settings.PM.model_copy(update={"websocket_cors_origins": (ORIGIN,)})
+    monkeypatch.setattr(hub_module, "CHECK_EVERY_S", 3600.0)
+    return lambda story: play(story, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a Valkey of this module's own."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("tickets"))
+    server.ensure()
+    try:
+        yield server.socket_path
+    finally:
+        server.close()
