@@ -1,4 +1,4 @@
-"""Many answers at a time: `python -m bench.ai [--runs 100] [--rate 30] [--seconds 6]`.
+"""Many answers at a time: `python -m bench.ai [--runs 100] [--rate 30] [--context]`.
 
 One server, one worker, and a provider in a process of its own that speaks OpenAI's streaming API at
 a steady rate; each run has a project and a socket of its own. The provider writes the moment of its
@@ -183,13 +183,13 @@ def told(name: str, values_ms: list[float]) -> None:
 SHARES = (("p50", 0.5), ("p95", 0.95))
 
 
-def measure(runs: int, rate: float, seconds: float) -> bool:
+def measure(runs: int, rate: float, seconds: float, *, context: bool) -> bool:
     """Print the figures; whether the goal was met."""
     variables = {
         "DEBUG": "false",
         "SECRET_KEY": secrets.token_urlsafe(40),
         "WORKER": "false",
-        "CONTEXT_ENGINE": "false",
+        "CONTEXT_ENGINE": str(context).lower(),
     }
     with (
         tempfile.TemporaryDirectory(prefix="pm-ai-") as folder,
@@ -233,11 +233,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--rate", type=float, default=30.0, help="tokens a second")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each answer")
+    parser.add_argument("--context", action="store_true", help="analyse each question as well")
     parser.add_argument("--provide", action="store_true", help="be the provider")
     given = parser.parse_args()
     if given.provide:
         asyncio.run(provide(given.rate, given.seconds))
-    elif not measure(given.runs, given.rate, given.seconds):
+    elif not measure(given.runs, given.rate, given.seconds, context=given.context):
         sys.exit(1)
 
 

@@ -167,7 +167,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     if PM.redis_url == "memory://"
     else {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "realtime.layer.QuietChannelLayer",
         "CONFIG": {
             "hosts": _redis_hosts(),
             # Two installations on one Redis must not hear each other.

@@ -132,12 +132,15 @@ class Node:
 
     async def _sweep_connections(self) -> None:
         """No socket has timers of its own: heartbeats and expiry of all of them are found here."""
+        began = self.loop.time()
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            self.newcomers.sweep(self.loop.time())
+            former, began = began, self.loop.time()
+            self.newcomers.sweep(began)
             waiting = list(self.connections)
             for start in range(0, len(waiting), SWEPT_AT_ONCE):
-                turn = Round(self.loop.time(), self.presence.positions)
+                now, positions = self.loop.time(), self.presence.positions
+                turn = Round(now, positions, began=began, former=former)
                 for connection in waiting[start : start + SWEPT_AT_ONCE]:
                     try:
                         connection.sweep(turn)

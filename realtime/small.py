@@ -16,34 +16,46 @@ FEW = 4
 
 
 class SmallSet(Generic[T]):
-    """In the order of joining; to be iterated over in copies."""
+    """In the order of joining; to be iterated over in copies. Members may not be tuples or dicts:
+    one that is alone is held by itself."""
 
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[T, ...] | dict[T, None] = ()
+        self._held: T | tuple[T, ...] | dict[T, None] = ()
+
+    def _members(self) -> tuple[T, ...] | dict[T, None]:
+        held = self._held
+        return held if isinstance(held, tuple | dict) else (held,)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._members())
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._held)
+        return iter(self._members())
 
     def __contains__(self, member: object) -> bool:
-        return member in self._held
+        return member in self._members()
 
     def add(self, member: T) -> None:
-        if isinstance(self._held, dict):
-            self._held[member] = None
-        elif member not in self._held:
-            held = (*self._held, member)
-            self._held = held if len(held) <= FEW else dict.fromkeys(held)
+        members = self._members()
+        if isinstance(members, dict):
+            members[member] = None
+        elif member not in members:
+            self._hold((*members, member))
 
     def discard(self, member: T) -> None:
-        if isinstance(self._held, dict):
-            self._held.pop(member, None)
+        members = self._members()
+        if isinstance(members, dict):
+            members.pop(member, None)
+        elif member in members:
+            self._hold(tuple(one for one in members if one != member))
+
+    def _hold(self, members: tuple[T, ...]) -> None:
+        if len(members) == 1:
+            self._held = members[0]
         else:
-            self._held = tuple(one for one in self._held if one != member)
+            self._held = members if len(members) <= FEW else dict.fromkeys(members)
 
 
 class Subscriptions(MutableMapping[str, "Subscription"]):
@@ -52,42 +64,58 @@ class Subscriptions(MutableMapping[str, "Subscription"]):
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[Subscription, ...] | dict[str, Subscription] = ()
+        self._held: Subscription | tuple[Subscription, ...] | dict[str, Subscription] = ()
+
+    def _members(self) -> "tuple[Subscription, ...] | dict[str, Subscription]":
+        held = self._held
+        return held if isinstance(held, tuple | dict) else (held,)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._members())
 
     def __iter__(self) -> Iterator[str]:
-        if isinstance(self._held, dict):
-            return iter(self._held)
-        return iter([one.stream.name for one in self._held])
+        members = self._members()
+        if isinstance(members, dict):
+            return iter(members)
+        return iter([one.stream.name for one in members])
 
     def __contains__(self, name: object) -> bool:
-        if isinstance(self._held, dict):
-            return name in self._held
-        return any(one.stream.name == name for one in self._held)
+        members = self._members()
+        if isinstance(members, dict):
+            return name in members
+        return any(one.stream.name == name for one in members)
 
     def __getitem__(self, name: str) -> "Subscription":
-        if isinstance(self._held, dict):
-            return self._held[name]
-        for one in self._held:
+        members = self._members()
+        if isinstance(members, dict):
+            return members[name]
+        for one in members:
             if one.stream.name == name:
                 return one
         raise KeyError(name)
 
     def __setitem__(self, name: str, subscription: "Subscription") -> None:
         """`name` is that of the subscription's stream."""
-        if isinstance(self._held, dict):
-            self._held[name] = subscription
-            return
-        held = (*(one for one in self._held if one.stream.name != name), subscription)
-        self._held = held if len(held) <= FEW else {one.stream.name: one for one in held}
+        members = self._members()
+        if isinstance(members, dict):
+            members[name] = subscription
+        else:
+            self._hold((*(one for one in members if one.stream.name != name), subscription))
 
     def __delitem__(self, name: str) -> None:
-        if isinstance(self._held, dict):
-            del self._held[name]
+        members = self._members()
+        if isinstance(members, dict):
+            del members[name]
             return
-        held = tuple(one for one in self._held if one.stream.name != name)
-        if len(held) == len(self._held):
+        left = tuple(one for one in members if one.stream.name != name)
+        if len(left) == len(members):
             raise KeyError(name)
-        self._held = held
+        self._hold(left)
+
+    def _hold(self, members: "tuple[Subscription, ...]") -> None:
+        if len(members) == 1:
+            self._held = members[0]
+        elif len(members) <= FEW:
+            self._held = members
+        else:
+            self._held = {one.stream.name: one for one in members}

@@ -7,6 +7,8 @@ from chat.conf import options
 from chat.context.findings import Findings
 from chat.jobs import analyse_context
 from chat.models import Message, ProjectContext
+from chat.queries.sending import analysis_key
+from realtime.jobs import enqueue_once
 from realtime.log.locks import lock_streams
 from realtime.log.writing import publish_many
 from realtime.protocol.streams import project_stream
@@ -19,8 +21,7 @@ def analyse_on_commit(project_id: int) -> None:
     which is what lets the job see all that counts on it.
     """
     if options().context_engine:
-        key = f"chat.context.{project_id}"
-        analyse_context.using(unique_key=key).enqueue(project=project_id)
+        enqueue_once(analyse_context, analysis_key(project_id), project=project_id)
 
 
 def keep_findings(found: Findings) -> bool:

@@ -123,7 +123,8 @@ def send_message(
         reply_to_id=reply_to,
     )
     message.save()
-    analyse_on_commit(project_id)
+    if not standing.analysis_waits:
+        analyse_on_commit(project_id)
     sent = _done(write, message, created=True)
     return replace(sent, run=queue_run(message, author)) if asks else sent
 

@@ -5,9 +5,11 @@
 A project is looked after by one job at a time in a worker; one that comes meanwhile hands over.
 """
 
+import asyncio
 import logging
 import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.utils import timezone
 
@@ -22,11 +24,15 @@ from realtime.protocol.errors import Unavailable
 
 # So often a job is begun again for a database that is away, before a step is given up.
 PATIENT_ATTEMPTS = 3
+# Messages that a worker analyses at a time. Each keeps a thread computing; what is more would only
+# take turns with them, and with the answers that people watch.
+AT_A_TIME = 2
 
 logger = logging.getLogger(__name__)
 
 # Projects that a job of this process looks after, and whether another one came meanwhile.
 _looked_after: dict[int, bool] = {}
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def follow(context: JobContext, project_id: int) -> None:
@@ -42,7 +48,10 @@ async def follow(context: JobContext, project_id: int) -> None:
             for message in await context.fenced(unanalysed, project_id):
                 if context.cancel_requested.is_set():
                     return
-                await _analyse(context, message)
+                async with _places.setdefault(
+                    asyncio.get_running_loop(), asyncio.Semaphore(AT_A_TIME)
+                ):
+                    await _analyse(context, message)
                 _looked_after[project_id] = True  # others may have come while this took its time
     finally:
         del _looked_after[project_id]

@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-from chat.search.pgvector import prepare
+from chat.search import pgvector
 
 
 class Migration(migrations.Migration):
@@ -281,5 +281,5 @@ class Migration(migrations.Migration):
             model_name='readcursor',
             constraint=models.UniqueConstraint(fields=('project', 'user'), name='read_cursor_once'),
         ),
-        migrations.RunPython(prepare, migrations.RunPython.noop),
+        migrations.RunPython(pgvector.install, migrations.RunPython.noop),
     ]

@@ -1,6 +1,6 @@
 """What has to be known before a message is written, read by one statement.
 
-Plain SQL, because every message asks: Django compiles each of the four SELECTs that this replaces
+Plain SQL, because every message asks: Django compiles each of the five SELECTs that this replaces
 in five times what SQLite needs to answer it.
 """
 
@@ -16,7 +16,9 @@ _STANDING = """
         (SELECT MIN(id) FROM chat_chatsession
             WHERE project_id = %s AND id = COALESCE(CAST(%s AS bigint), id)),
         (SELECT id FROM chat_message WHERE author_id = %s AND client_ref = %s),
-        EXISTS (SELECT 1 FROM chat_message WHERE project_id = %s AND id = %s)
+        EXISTS (SELECT 1 FROM chat_message WHERE project_id = %s AND id = %s),
+        EXISTS (SELECT 1 FROM realtime_job
+            WHERE unique_key = %s AND state IN ('scheduled', 'queued'))
 """
 
 
@@ -26,6 +28,8 @@ class Standing(NamedTuple):
     role: the author's in the project; None for a stranger
     session: the id of the conversation that it goes to; None where the project has none such
     borne_by: the id of the author's message that bears the `client_ref` already, in any project
+    analysis_waits: whether a job to analyse the project's conversation waits for a worker. One that
+        is claimed from now on cannot look before the caller's commit: it needs the stream
     reply_fits: whether `reply_to` is a message of the project; False where none is named
     """
 
@@ -33,6 +37,12 @@ class Standing(NamedTuple):
     session: int | None
     borne_by: int | None
     reply_fits: bool
+    analysis_waits: bool
+
+
+def analysis_key(project_id: int) -> str:
+    """The key of the job that analyses the project's conversation: one waits at a time."""
+    return f"chat.context.{project_id}"
 
 
 def standing_of(
@@ -53,8 +63,9 @@ def standing_of(
         client_ref,
         project_id,
         reply_to,
+        analysis_key(project_id),
     )
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, given)
-        ((role, session_id, borne_by, reply_fits),) = cursor.fetchall()
-    return Standing(role, session_id, borne_by, bool(reply_fits))
+        ((role, session_id, borne_by, reply_fits, waits),) = cursor.fetchall()
+    return Standing(role, session_id, borne_by, bool(reply_fits), bool(waits))

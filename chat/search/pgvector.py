@@ -20,6 +20,11 @@ BATCH = 500
 EF_SEARCH = 200
 
 
+def install(apps: Any, schema_editor: Any) -> None:
+    """For migrations: column and index, where PostgreSQL has pgvector."""
+    prepare(schema_editor.connection)
+
+
 def prepare(database: Any = connection) -> bool:
     """Make extension, column and index where that can be done; whether they are there now.
 

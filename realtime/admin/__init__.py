@@ -2,6 +2,12 @@
 
 from realtime.admin.api_keys import ApiKeyAdmin
 from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
+from realtime.admin.broadcasts import (
+    BroadcastAcknowledgementAdmin,
+    BroadcastAdmin,
+    BroadcastAudienceAdmin,
+    BroadcastDayAdmin,
+)
 from realtime.admin.connections import LiveConnectionAdmin
 from realtime.admin.delivery import DeliveredRangeAdmin
 from realtime.admin.jobs import JobAdmin, PeriodicJobAdmin
@@ -17,6 +23,10 @@ __all__ = [
     "ApiKeyAdmin",
     "AuditChainAdmin",
     "AuditEntryAdmin",
+    "BroadcastAcknowledgementAdmin",
+    "BroadcastAdmin",
+    "BroadcastAudienceAdmin",
+    "BroadcastDayAdmin",
     "ClientRefAdmin",
     "DeliveredRangeAdmin",
     "EventAdmin",

@@ -3,29 +3,20 @@
 import json
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 
-from realtime.admin.export import Row, csv_response
+from realtime.admin.export import ExportedAdmin
 from realtime.admin.readonly import ReadOnlyAdmin
 from realtime.models import AuditChain, AuditEntry
 
-_COLUMNS = [
-    *("seq", "at", "action", "actor", "actor_name", "target", "result", "address", "details"),
-    *("previous", "hash"),
-]
-
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ExportedAdmin):
     """Search for a person's name, a target such as `project.42`, or an address."""
 
-    change_list_template = "admin/realtime/exported_list.html"
     list_display = ["seq", "moment", "action", "result", "person", "what", "address"]
     list_display_links = ["seq", "action"]
     list_filter = ["action", "result", "at"]
@@ -33,6 +24,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     search_help_text = "A person, a target such as project.42, an address, or an action."
     date_hierarchy = "at"
     ordering = ["-seq"]
+    export_columns = [
+        *("seq", "at", "action", "actor", "actor_name", "target", "result", "address", "details"),
+        *("previous", "hash"),
+    ]
     fields = [
         *("seq", "moment", "action", "person", "target", "result", "address", "details_as_json"),
         *("previous", "hash"),
@@ -57,25 +52,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def details_as_json(self, entry: AuditEntry) -> SafeString:
         content = json.loads(entry.details)
         return format_html("<pre>{}</pre>", json.dumps(content, indent=2, ensure_ascii=False))
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export)
-        return [path("export/", view, name="realtime_auditentry_export"), *super().get_urls()]
-
-    def export(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list shows with the same query, all of it."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        chosen = self.get_changelist_instance(request).get_queryset(request)
-        return csv_response(chosen, "audit", _COLUMNS, _cells)
-
-
-def _cells(entry: AuditEntry) -> Row:
-    return [
-        value.isoformat() if name == "at" else value
-        for name in _COLUMNS
-        for value in [getattr(entry, name)]
-    ]
 
 
 @admin.register(AuditChain)

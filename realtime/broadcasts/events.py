@@ -8,8 +8,8 @@ from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
 from realtime.protocol.streams import STATUS_STREAM
 
-NOTICE = "notice"  # kinds of `system_notification`: one by itself, and the end of another one
-ENDED = "broadcast"
+NOTICE = "notice"  # kinds of `system_notification`: one by itself, and what became of another one
+BECAME = "broadcast"
 
 
 def notice(row: Broadcast) -> dict[str, Any]:
@@ -50,12 +50,23 @@ def published(row: Broadcast) -> EventDraft:
 def withdrawn(row: Broadcast, state: BroadcastStatus) -> EventDraft:
     """Takes the texts out of the log, and tells whoever has them."""
     told = {
-        "kind": ENDED,
+        "kind": BECAME,
         "text": "A broadcast was withdrawn.",
         "broadcast": row.pk,
         "state": state.value,
     }
     return EventDraft("system_notification", told, redacts=row.subject)
+
+
+def acknowledged(row: Broadcast) -> EventDraft:
+    """In a person's own stream: their other tabs and devices take it away, too."""
+    told = {
+        "kind": BECAME,
+        "text": "You have acknowledged a broadcast.",
+        "broadcast": row.pk,
+        "state": "acknowledged",
+    }
+    return EventDraft("system_notification", told)
 
 
 def progress(row: Broadcast) -> tuple[str, str, dict[str, Any]]:

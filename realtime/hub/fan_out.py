@@ -34,16 +34,35 @@ class Due(NamedTuple):
         return self.first + len(self.entries) - 1
 
 
+class Gathering:
+    """Signals of one stream that are written together; `written_at` is when the last ones were."""
+
+    __slots__ = ("_bytes", "frames", "written_at")
+
+    def __init__(self) -> None:
+        self.written_at = -JOIN_SIGNALS_S
+        self.frames: list[bytes] | None = None  # None while nothing waits to be written
+        self._bytes = 0
+
+    def begin(self, frames: Sequence[bytes]) -> None:
+        self.frames, self._bytes = list(frames), sum(map(len, frames))
+
+    def add(self, frame: bytes) -> None:
+        frames = self.frames
+        fits = self._bytes + len(frame) <= MAX_GATHERED_BYTES
+        if frames is not None and len(frames) < MAX_GATHERED and fits:
+            frames.append(frame)
+            self._bytes += len(frame)
+
+
 class FanOut:
     """`position` is the highest seq handed to every subscription, or left to their catching up."""
 
     __slots__ = (
-        "_gathered",
-        "_gathered_bytes",
+        "_gathering",
         "_last",
         "_ring",
         "_running",
-        "_signalled_at",
         "_skips",
         "_spawn",
         "audience",
@@ -58,9 +77,7 @@ class FanOut:
         self._spawn = spawn
         self._running = False  # in slices, which nothing else is done between
         self._skips = 0
-        self._signalled_at = -JOIN_SIGNALS_S
-        self._gathered: list[bytes] | None = None
-        self._gathered_bytes = 0
+        self._gathering: Gathering | None = None  # most streams never have a signal
 
     def skip_to(self, last: int) -> None:
         """Push nothing up to `last`: the stream was opened, reset or jumped there. A fan-out that
@@ -81,39 +98,40 @@ class FanOut:
             self._running = True
             self._spawn(self._run_sliced())
 
+    @property
+    def gathers(self) -> bool:
+        """Whether signals wait to be written."""
+        return self._gathering is not None and self._gathering.frames is not None
+
     def signals(self, frames: Sequence[bytes]) -> None:
         """Write at the end of the loop's turn, or together with the others that come within 40 ms
         of the last ones: a hundred people who join a room within a second are told of in 25 writes
         to each, and those who come in one step in one."""
-        if self._gathered is not None:
+        if self._gathering is None:
+            self._gathering = Gathering()
+        gathering = self._gathering
+        if gathering.frames is not None:
             for frame in frames:
-                self._gather(frame)
+                gathering.add(frame)
             return
         loop = asyncio.get_running_loop()
-        wait_s = self._signalled_at + JOIN_SIGNALS_S - loop.time()
-        self._gathered, self._gathered_bytes = list(frames), sum(map(len, frames))
+        wait_s = gathering.written_at + JOIN_SIGNALS_S - loop.time()
+        gathering.begin(frames)
         if wait_s <= 0:
-            loop.call_soon(self._write_gathered)
+            loop.call_soon(self._write_gathered, gathering)
         else:
-            loop.call_later(wait_s, self._write_gathered)
+            loop.call_later(wait_s, self._write_gathered, gathering)
 
-    def _gather(self, frame: bytes) -> None:
-        gathered = self._gathered
-        fits = self._gathered_bytes + len(frame) <= MAX_GATHERED_BYTES
-        if gathered is not None and len(gathered) < MAX_GATHERED and fits:
-            gathered.append(frame)
-            self._gathered_bytes += len(frame)
-
-    def _write_gathered(self) -> None:
+    def _write_gathered(self, gathering: Gathering) -> None:
         """Not between the slices of a fan-out: who moves from one block to another then would be
         told twice, or not at all."""
         loop = asyncio.get_running_loop()
         if self._running:
-            loop.call_later(JOIN_SIGNALS_S, self._write_gathered)
+            loop.call_later(JOIN_SIGNALS_S, self._write_gathered, gathering)
             return
-        gathered, self._gathered = self._gathered, None
-        self._signalled_at = loop.time()
-        batch = Batch(gathered or ())
+        frames, gathering.frames = gathering.frames, None
+        gathering.written_at = loop.time()
+        batch = Batch(frames or ())
         if len(self.audience) <= SLICE:
             for _ in self._tell(batch):
                 pass

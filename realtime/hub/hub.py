@@ -143,7 +143,8 @@ class Hub:
         """
         await asyncio.sleep(CHECKS_AFTER_JOINING_S[0])
         unlooked, self._unlooked = self._unlooked, []
-        noted = {stream.id: (stream, stream.noted()) for stream in unlooked}
+        now = time.monotonic()
+        noted = {stream.id: (stream, stream.noted(now)) for stream in unlooked}
         for state in await self.reader.states(noted):
             stream, before = noted[state.id]
             stream.announced = max(stream.announced, state.head)
@@ -279,7 +280,8 @@ class Hub:
             await self._check_slice(streams[start : start + QUERY_KEYS])
 
     async def _check_slice(self, streams: Sequence[HubStream]) -> None:
-        noted = {stream.id: (stream, stream.noted()) for stream in streams}
+        now = time.monotonic()
+        noted = {stream.id: (stream, stream.noted(now)) for stream in streams}
         for state in await self.reader.states(noted):
             stream, before = noted[state.id]
             stream.check(state, before)

@@ -118,7 +118,7 @@ _SEVERITY = (Outcome.GOOD, Outcome.UNKNOWN, Outcome.UNSENT, Outcome.UNHEARD)
 
 def _shard_probes() -> list[ShardProbe]:
     configured: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
-    if not configured["BACKEND"].endswith(".RedisPubSubChannelLayer"):
+    if not configured["BACKEND"].endswith((".RedisPubSubChannelLayer", ".QuietChannelLayer")):
         return []
     config = configured["CONFIG"]
     hosts: list[Any] = config["hosts"]

@@ -91,7 +91,7 @@ class HubStream:
             tuple[str, Sequence[Entry]], ...
         ] = ()  # came while the stream was opened
         self._waiting_signals = 0
-        self._waiters = Waiters()
+        self._waiters: Waiters | None = None  # where somebody waits
 
     @property
     def audience(self) -> Audience:
@@ -136,9 +136,10 @@ class HubStream:
         if redactions != self._redactions:
             self.ring.drop_up_to(self._blanked)
 
-    def noted(self) -> Noted:
-        """To be taken before the row is read, and given to `check` with it."""
-        return Noted(self.last, self._resets, time.monotonic())
+    def noted(self, at: float | None = None) -> Noted:
+        """To be taken before the row is read, and given to `check` with it; `at` is now, where
+        thousands share it."""
+        return Noted(self.last, self._resets, time.monotonic() if at is None else at)
 
     def check(self, state: StreamState, noted: Noted) -> None:
         """Compare with the row. What was read before a reset says nothing of the new log."""
@@ -162,7 +163,7 @@ class HubStream:
         self._fan_out.skip_to(state.head)
         for subscription in self.audience:
             subscription.reset("epoch")
-        self._waiters.wake(self.last, everyone=True)
+        self._wake(everyone=True)
 
     # Resuming from memory
 
@@ -239,7 +240,7 @@ class HubStream:
             self.last = entry.seq
         if run:
             self._keep(run)
-            self._waiters.wake(self.last)
+            self._wake()
             self._fan_out.run(self.last)
         # Looked at anew: a sink that was written to may have come back here.
         above = {seq: entry for seq, entry in (self._pending or {}).items() if seq > self.last}
@@ -304,7 +305,7 @@ class HubStream:
         self._fan_out.skip_to(head)
         for subscription in self.audience:
             subscription.fall_behind()
-        self._waiters.wake(head)
+        self._wake()
         self._advance()
 
     # Signals
@@ -332,7 +333,15 @@ class HubStream:
         """Wait until `last` is above `seq`; False when the time is over first."""
         if self.last > seq:
             return True
+        if self._waiters is None:
+            self._waiters = Waiters()
         return await self._waiters.wait(seq, timeout_s) or self.last > seq
+
+    def _wake(self, *, everyone: bool = False) -> None:
+        if self._waiters is not None:
+            self._waiters.wake(self.last, everyone=everyone)
+            if not self._waiters:
+                self._waiters = None
 
     def left(self) -> None:
         """Note since when nobody follows the stream."""

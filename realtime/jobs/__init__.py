@@ -11,6 +11,7 @@ is promised.
 
 from realtime.jobs.context import GiveUp, JobContext, LeaseLost, RetryLater
 from realtime.jobs.declaring import JobTask, job
+from realtime.jobs.once import enqueue_once
 from realtime.jobs.operations import cancel_job, retry_job
 from realtime.jobs.periodic import periodic
 
@@ -21,6 +22,7 @@ __all__ = [
     "LeaseLost",
     "RetryLater",
     "cancel_job",
+    "enqueue_once",
     "job",
     "periodic",
     "retry_job",

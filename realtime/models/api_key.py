@@ -60,3 +60,8 @@ class ApiKey(LoggedModel):
     def credential(self) -> str:
         """How events name this key when its rights end."""
         return f"key.{self.pk}"
+
+    @staticmethod
+    def key_id(credential: str) -> int:
+        """The primary key in such a name. Raises ValueError for another one."""
+        return int(credential.removeprefix("key."))

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from pydantic_core import to_json
 
+ONLINE = "online"
 LISTED_PEOPLE = 500  # in a reply; above it the list is cut, and says so
 
 
@@ -39,19 +41,23 @@ class Seen:
 
 
 class Roster:
-    """Follows the store by its own differences while nobody else makes any, else by whole lists."""
+    """Follows the store by its own differences while nobody else makes any, else by whole lists.
 
-    __slots__ = ("_json", "_people", "_rows", "counter", "nonce")
+    Names are those of the identities here, once each: rooms hold thousands of people.
+    """
+
+    __slots__ = ("_json", "_names", "_rows", "_states", "counter", "nonce")
 
     def __init__(self) -> None:
         self.nonce = ""
         self.counter = -1
-        self._people: dict[int, tuple[str, str]] = {}
+        self._names: dict[int, str] = {}
+        self._states: dict[int, str] = {}  # of those who are not simply online
         self._rows: dict[int, bytes] = {}  # of those people who were listed since they changed
         self._json: bytes | None = None
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self._names)
 
     @property
     def known(self) -> bool:
@@ -66,15 +72,21 @@ class Roster:
         if seen.people is not None:
             if seen.nonce == self.nonce and seen.counter < self.counter:
                 return
-            self._people = dict(seen.people)
+            self._names = {key: intern(name) for key, (name, _) in seen.people.items()}
+            self._states = {
+                key: state for key, (_, state) in seen.people.items() if state != ONLINE
+            }
             self._rows.clear()
         elif seen.nonce == self.nonce and before == self.counter:
             for one in seen.differences:
                 self._rows.pop(one.user_id, None)
+                self._states.pop(one.user_id, None)
                 if one.state == "offline":
-                    self._people.pop(one.user_id, None)
-                else:
-                    self._people[one.user_id] = (one.name, one.state)
+                    self._names.pop(one.user_id, None)
+                    continue
+                self._names[one.user_id] = intern(one.name)
+                if one.state != ONLINE:
+                    self._states[one.user_id] = one.state
         else:
             return
         if (seen.nonce, seen.counter) != self.position or seen.people is not None:
@@ -92,14 +104,15 @@ class Roster:
         them: of a crowd that comes every reply has another list.
         """
         if self._json is None:
-            listed = sorted(self._people)[:LISTED_PEOPLE]
+            listed = sorted(self._names)[:LISTED_PEOPLE]
             rows = self._rows
             for key in listed:
                 if key not in rows:
-                    name, state = self._people[key]
-                    rows[key] = to_json({"user": {"id": key, "name": name}, "state": state})
+                    person = {"id": key, "name": self._names[key]}
+                    state = self._states.get(key, ONLINE)
+                    rows[key] = to_json({"user": person, "state": state})
             position = to_json({"nonce": self.nonce, "counter": self.counter})
-            cut = b',"cut":true}' if len(listed) < len(self._people) else b"}"
+            cut = b',"cut":true}' if len(listed) < len(self._names) else b"}"
             users = b",".join([rows[key] for key in listed])
             self._json = b'{"users":[%b],%b%b' % (users, position[1:-1], cut)
         return self._json

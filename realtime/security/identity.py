@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from importlib import import_module
-from typing import Any
+from sys import intern
+from typing import Any, Self, cast
 
 from django.conf import settings
 from django.contrib.auth import (
@@ -85,38 +86,54 @@ def _column_readers(model: type[Model]) -> dict[str, Callable[[Any], Any]]:
     return {name: field(name).to_python for name in _kept_fields(model)}  # type: ignore[union-attr]
 
 
-class KeptUser:
-    """A user's row without what is large or secret: 0.3 KiB where the model's instance has 1.2."""
+@cache
+def _key_place(model: type[Model]) -> int:
+    key = model._meta.pk  # noqa: SLF001 - Django documents it
+    return _kept_fields(model).index(key.attname if key is not None else "")
 
-    __slots__ = ("_model", "_values", "name", "pk")
 
-    def __init__(self, user: Model) -> None:
-        self.pk = user.pk
-        self.name = display_name(user)  # often one of the values: it costs no more than that
-        self._model = type(user)
-        self._values = tuple(getattr(user, name) for name in _kept_fields(self._model))
+class KeptUser(tuple[Any, ...]):
+    """A user's row without what is large or secret: 0.2 KiB where the model's instance has 1.2.
+
+    Its model, the name shown, and the fields; a tuple, because there is one for every socket.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, user: Model) -> Self:
+        """As the user is now."""
+        model = type(user)
+        values = (getattr(user, name) for name in _kept_fields(model))
+        return super().__new__(cls, (model, intern(display_name(user)), *values))
+
+    @property
+    def pk(self) -> Any:
+        """The primary key, of whatever type."""
+        return self[2 + _key_place(self[0])]
+
+    @property
+    def name(self) -> str:
+        """As others are shown it; rosters hold the same string."""
+        return cast("str", self[1])
 
     def columns(self) -> dict[str, Any]:
         """What is kept of the row, by field."""
-        return dict(zip(_kept_fields(self._model), self._values, strict=True))
+        return dict(zip(_kept_fields(self[0]), self[2:], strict=True))
 
     @classmethod
-    def of_columns(cls, model: type[Model], name: str, columns: dict[str, Any]) -> "KeptUser":
+    def of_columns(cls, model: type[Model], name: str, columns: dict[str, Any]) -> Self:
         """As `name` and `columns` gave them, by way of JSON. Raises ValueError for those of another
         model. No instance is made for it, which would take as long as all the rest."""
         readers = _column_readers(model)
         if readers.keys() != columns.keys():
             raise ValueError("expected the columns of the present user model, got others")
-        kept = cls.__new__(cls)
-        kept.name = name
-        kept._model = model  # noqa: SLF001 - of this class
-        kept._values = tuple(read(columns[column]) for column, read in readers.items())  # noqa: SLF001
-        kept.pk = kept._values[_kept_fields(model).index(model._meta.pk.attname)]  # noqa: SLF001
-        return kept
+        values = (read(columns[column]) for column, read in readers.items())
+        return super().__new__(cls, (model, intern(name), *values))
 
     def restored(self) -> Model:
         """The instance as it was read; no database is asked."""
-        return self._model.from_db(DEFAULT_DB_ALIAS, _kept_fields(self._model), self._values)
+        model: type[Model] = self[0]
+        return model.from_db(DEFAULT_DB_ALIAS, _kept_fields(model), self[2:])
 
 
 def restored(user: Any) -> Any:
@@ -183,11 +200,13 @@ def identity_by(key: ApiKey | None) -> Identity:
     """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
         raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
-    return Identity(key.user, key.credential, key.expires_at, identity_of_row, key.pk)
+    credential = key.credential  # stands for the row as well: one string for every socket
+    return Identity(key.user, credential, key.expires_at, identity_of_row, credential)
 
 
-def identity_of_row(key_id: int) -> Identity:
+def identity_of_row(credential: str) -> Identity:
     """Raises Unauthorized."""
+    key_id = ApiKey.key_id(credential)
     return identity_by(ApiKey.objects.select_related("user").filter(pk=key_id).first())
 
 

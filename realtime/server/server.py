@@ -35,6 +35,7 @@ _HURRIED_TASKS_S = 1
 # Probes on kept connections see 503 for so long at least, the window permitting.
 _READINESS_VISIBLE_S = 1.0
 _LOOK_EVERY_S = 0.05
+_TICK_S = 1.0
 # Where the stop itself is stuck, as in a driver's thread, the process ends so long after it.
 STOP_SLACK_S = 30.0
 
@@ -77,6 +78,7 @@ class DrainingServer(Server):
         self._on_hurry = on_hurry
         self._supervised = supervised
         self._hurry = asyncio.Event()
+        self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
@@ -86,6 +88,14 @@ class DrainingServer(Server):
         await super().startup(sockets)
         if self._on_ready is not None and not self.should_exit:
             self._on_ready()
+
+    async def main_loop(self) -> None:
+        """Serve until the stop. uvicorn's own looks ten times a second whether one was asked for;
+        here a signal says so, and each second only the date in responses moves on."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._woken.wait()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, then stop as uvicorn does; 5 s after the window at the latest."""
@@ -146,6 +156,8 @@ class DrainingServer(Server):
         if not self.should_exit:
             self.should_exit = True
             readiness.accepting = False  # at once: the listener closes at the loop's next look
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._woken.set)
             if self._on_stop is not None:
                 self._on_stop()
         elif (not self._supervised or sig == signal.SIGUSR1) and self._loop is not None:

@@ -102,7 +102,8 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._code: int | None = None  # of our own close
         self.silent = 0
-        self.written = 0  # bytes that the transport was given, pongs included
+        # Bytes that the transport was given, pongs included; who compares them sets it back.
+        self.written = 0
 
     # Writing
 

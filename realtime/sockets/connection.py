@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import uuid
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from pydantic_core import to_json
 
-from realtime.conf import options
 from realtime.hub.audience import Direct
 from realtime.hub.replay import replay_from_ring
 from realtime.hub.subscription import Subscription
@@ -58,7 +57,6 @@ class Connection:
         "_after_reply",
         "_catching_up",
         "_commands",
-        "_heartbeat_at",
         "_malformed",
         "_running",
         "address",
@@ -73,7 +71,7 @@ class Connection:
     )
 
     def __init__(self, authenticated: Authenticated, hub: "Hub", writer: Writer) -> None:
-        self.id = uuid.uuid4().hex
+        self.id = secrets.token_hex(7)  # short: others keep a copy of it, by the thousand
         self.identity = authenticated.identity.kept()
         self.hub = hub
         self.writer = writer
@@ -88,7 +86,6 @@ class Connection:
         self._after_reply: list[Callable[[], None]] | None = None
         self._malformed = 0
         self._abandoned = False
-        self._heartbeat_at = self.opened_at + options().websocket_heartbeat_interval
 
     # What handlers and subscriptions use
 
@@ -295,8 +292,7 @@ class Connection:
         elif expires_at is not None and expires_at <= turn.moment:
             self.close(CloseCode.UNAUTHORIZED, "credentials expired")
         else:
-            if turn.now >= self._heartbeat_at:
-                self._heartbeat_at += turn.heartbeat_interval_s
+            if turn.beats(self.opened_at):
                 self.writer.write_nowait(turn.heartbeat(self.subscriptions))
             self.writer.ping_when_silent(turn.pings)
 

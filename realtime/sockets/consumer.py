@@ -7,6 +7,7 @@ skips `disconnect()` when a handler or a send raises.
 
 import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -88,7 +89,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         wire = _handed_over(scope)
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
         connection = Connection(introduction.authenticated, node.hub, writer)
-        connection.address = client
+        connection.address = sys.intern(client)  # many come through one proxy
         node.connections.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client

@@ -90,6 +90,9 @@ class PreparedWriter:
         buffered = self._wire.buffered
         if not buffered or self._wire.closed or self._moved_at is None:
             self._moved_at, self._taken = now, None
+            if not buffered:
+                # Counted from here on: most sockets are idle, and small numbers take no memory.
+                self._wire.written = self._allowance = 0
             return 0.0
         taken = self._wire.written - buffered - unacknowledged(self._wire.transport)
         if self._taken is None or taken > self._taken:

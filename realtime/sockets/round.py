@@ -14,27 +14,46 @@ from realtime.sockets.liveness import pings_within
 
 class Round:
     """`now` is the loop's time, `moment` the clock's. A round lasts for a slice of the sockets:
-    what it keeps must still hold for the last one."""
+    what it keeps must still hold for the last one. `began` is when its sweep did, the same for all
+    slices, and `former` when the sweep before it did."""
 
     __slots__ = (
         "_beats",
+        "_began",
+        "_former",
+        "_interval_s",
         "_positions",
-        "heartbeat_interval_s",
         "moment",
         "now",
         "pings",
         "slow_timeout_s",
     )
 
-    def __init__(self, now: float, positions: Callable[[Iterable[str]], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        now: float,
+        positions: Callable[[Iterable[str]], dict[str, Any]],
+        *,
+        began: float,
+        former: float,
+    ) -> None:
         """`positions` says of presence in streams what a heartbeat tells."""
         self.now = now
         self.moment = timezone.now()
-        self.heartbeat_interval_s = options().websocket_heartbeat_interval
+        self._began, self._former = began, former
+        self._interval_s = options().websocket_heartbeat_interval
         self.slow_timeout_s = options().websocket_slow_timeout
         self.pings = pings_within(options().websocket_connection_timeout)
         self._positions = positions
         self._beats: dict[tuple[tuple[str, int], ...], Batch] = {}
+
+    def beats(self, opened_at: float) -> bool:
+        """Whether a heartbeat of the socket became due since the former sweep. Nothing is kept of
+        the last one: the intervals count from `opened_at`."""
+        open_s = self._began - opened_at
+        if open_s < self._interval_s:
+            return False
+        return open_s // self._interval_s > (self._former - opened_at) // self._interval_s
 
     def heartbeat(self, subscriptions: Mapping[str, Subscription]) -> Batch:
         """The heartbeat of a socket with these subscriptions: those that stand alike share it."""

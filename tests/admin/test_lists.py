@@ -1,5 +1,6 @@
 """Every model has its list, with search, and none asks the database once per row."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -17,8 +18,21 @@ from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
 from chat.models import MemoryVector, ProjectContext, ProposalRuling, ReadCursor, ReadNotice, User
 from realtime.audit.recording import write_recorded
+from realtime.broadcasts.audience import packed
+from realtime.broadcasts.composing import create_broadcast
+from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.incidents import open_incident
-from realtime.models import ApiKey, DeliveredRange, Job, PeriodicJob, Stream
+from realtime.models import (
+    ApiKey,
+    Broadcast,
+    BroadcastAcknowledgement,
+    BroadcastAudience,
+    BroadcastDay,
+    DeliveredRange,
+    Job,
+    PeriodicJob,
+    Stream,
+)
 
 pytestmark = pytest.mark.django_db
 MODELS: list[Any] = [
@@ -48,7 +62,18 @@ def fill(operator: User, number: int) -> None:
     Job.objects.create(name=f"job-{number}")
     PeriodicJob.objects.create(name=f"periodic-{number}", next_at=timezone.now())
     open_incident(f"part-{number}", "node", code="away", text="a part is away")
+    said = broadcast_of(operator, row.pk, number)
+    BroadcastAudience.objects.create(broadcast=said, people=packed([person.pk]))
+    BroadcastAcknowledgement.objects.create(broadcast=said, user=person)
+    BroadcastDay.objects.create(day=date(2026, 1, 1 + number), scope="user", status="expired")
     write_recorded()
+
+
+def broadcast_of(operator: User, project: int, number: int) -> Broadcast:
+    """Each of an author of its own."""
+    author = User.objects.create_superuser(f"operator-{number}", password="x")
+    draft = BroadcastDraft(title=f"broadcast {number}", body="hello")
+    return create_broadcast(author, f"project.{project}", draft).row
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -27,6 +27,19 @@ def test_bad_question_is_refused(team: Team, body: str, status: int, code: str) 
     assert team.request("ada", "GET", "messages/").json()["results"] == []
 
 
+@pytest.mark.parametrize(("body", "code"), [(body, code) for body, _, code in BAD])
+def test_bad_question_is_refused_on_the_socket(
+    team: Team, join: Join, body: str, code: str
+) -> None:
+    """As by REST, and the socket stays."""
+    ada = join("ada")
+    ref = uuid.uuid4().hex
+    error = ada.error("send_message", stream=team.stream, body=body, client_ref=ref, ask_ai=True)
+    assert error["code"] == code
+    ada.flushed()
+    assert ada.events(team.stream) == []
+
+
 def test_only_writers_ask(team: Team) -> None:
     """A viewer is told so; a stranger hears what anyone hears of a project that does not exist."""
     assert team.request("vera", "POST", "ask/", json={"body": "why?"}).status_code == 403

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.actions.projects import remove_member, set_member
+from chat.models import User
 from realtime.broadcasts.counting import count_broadcast, on_arrivals
 from realtime.broadcasts.ending import expire_broadcast
 from realtime.log.opening import read_opening
@@ -201,8 +202,13 @@ def test_acknowledging_is_for_readers_of_what_stands(
     assert_problem(stranger.post(path(f"{asked.pk}/acknowledge")), 404, "not_found")
     assert_problem(member.post(path("999/acknowledge")), 404, "not_found")
     assert_problem(member.post(path(f"{unasked.pk}/acknowledge")), 409, "conflict")
+    first = member.post(path(f"{asked.pk}/acknowledge")).json()
+    assert member.post(path(f"{asked.pk}/acknowledge")).json() == first
+    [told] = frames_of(f"user.{team.member.pk}", "system_notification")
+    assert (told["data"]["broadcast"], told["data"]["state"]) == (asked.pk, "acknowledged")
     ApiClient(team.owner).post(path(f"{asked.pk}/cancel"))
-    assert_problem(member.post(path(f"{asked.pk}/acknowledge")), 409, "conflict")
+    viewer = ApiClient(team.viewer)
+    assert_problem(viewer.post(path(f"{asked.pk}/acknowledge")), 409, "conflict")
 
 
 def test_newest_maintenance_replaces_the_one_before(
@@ -232,3 +238,25 @@ def test_others_do_not_see_a_broadcast(team: Team, compose: Compose, publish: Pu
     assert ApiClient(team.member).get(path("active")).json()["results"] == []
     [own] = ApiClient(team.owner).get(path("active")).json()["results"]
     assert own["id"] == row_id
+
+
+def test_project_that_is_gone_is_not_spoken_to(
+    team: Team, compose: Compose, publish: Publish
+) -> None:
+    """Nobody is left; the log of a deleted project stays closed."""
+    row_id = compose()
+    team.project.delete()
+    assert publish(row_id).status == BroadcastStatus.FAILED
+    assert frames_of(team.stream, "broadcast_message") == []
+
+
+def test_broadcast_outlives_its_author(
+    team: Team, operator: User, console: ApiClient, publish: Publish
+) -> None:
+    """What they said stands, without a name."""
+    row_id = console.post(path(f"project/{team.project.pk}"), TEXT).json()["id"]
+    operator.delete()
+    row = publish(row_id)
+    assert (row.status, row.author) == (BroadcastStatus.PUBLISHED, None)
+    [frame] = frames_of(team.stream, "broadcast_message")
+    assert frame["data"]["author"] is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from chat.actions.messages import delete_message
 from chat.context import analysis, engine
@@ -214,3 +215,19 @@ def _claimed_elsewhere() -> Any:
     thread.start()
     thread.join(10)
     return found[0]
+
+
+def test_engine_costs_a_message_one_statement(conversation: Conversation, settings: Any) -> None:
+    """And none where a job waits already."""
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            conversation.say("hello")
+        return len(caught)
+
+    settings.PM = settings.PM.model_copy(update={"context_engine": False})
+    statements()  # what is compiled and looked up once
+    without = statements()
+    settings.PM = settings.PM.model_copy(update={"context_engine": True})
+    assert [statements() - without for _ in range(3)] == [1, 0, 0]
+    assert conversation.waiting() == 1

@@ -35,7 +35,7 @@ async def commit(scene: Scene, **how: str) -> None:
 
 async def told(scene: Scene) -> None:
     """Wait for signals, which wait for the end of a fan-out."""
-    while scene.stream._fan_out._gathered is not None:
+    while scene.stream._fan_out.gathers:
         await asyncio.sleep(0.001)
     await scene.tasks.settle()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.listeners import Listener
+from tests.nodes.client import Client
 from tests.nodes.server import Server
-from tests.nodes.worker import WorkerProcess
+from tests.nodes.worker import WorkerProcess, working
 from tests.promises.conftest import Cluster
 
 PEOPLE = 20
@@ -27,6 +28,56 @@ def test_worker_and_node_killed_in_the_middle(cluster: Cluster) -> None:
     """20 people on two nodes and 18 broadcasts; the worker and then one node end by kill -9 among
     them. Nobody has one twice, nobody misses one, and each count is the truth."""
     asyncio.run(_run(cluster))
+
+
+def test_operators_watch_it_go_out(cluster: Cluster) -> None:
+    """The socket of an operator on one node hears of each count that the other one makes: what was
+    delivered, and who said that they have read it."""
+    [here, there] = cluster.servers[:2]
+    team = cluster.backstage("team")
+    people, stream = team["people"], f"project.{team['project']}"
+    watcher = cluster.backstage("person", name="root", staff=True)
+
+    def opened(server: Server, person: dict[str, Any], followed: str) -> Client:
+        client = Client(f"{server.ws}/ws", authorization=f"Api-Key {person['key']}").greeted()
+        client.ok("subscribe", stream=followed, snapshot=True)
+        return client
+
+    def counts(client: Client, broadcast: int, **expected: int) -> None:
+        client.wait_for(
+            lambda frame: (
+                frame.get("type") == "metrics_update"
+                and frame["data"]["values"] | {"broadcast": broadcast, **expected}
+                == frame["data"]["values"]
+            ),
+            20.0,
+        )
+
+    with (
+        working(WorkerProcess(cluster.installation)),
+        opened(there, watcher, "status") as status,
+        opened(here, people["ada"], stream),
+        opened(here, people["bob"], stream) as bob,
+    ):
+        given = {"title": "Read this", "body": "now", "must_acknowledge": True}
+        answer = here.request(
+            "POST",
+            f"/api/websocket/broadcast/project/{team['project']}",
+            authorization=f"Api-Key {people['ada']['key']}",
+            json=given,
+        )
+        broadcast = answer.json()["id"]
+        counts(status, broadcast, addressed=3, delivered=0)
+        frame = bob.wait_for("broadcast_message", 20.0)
+        bob.ok("ack", cursors={stream: frame["seq"]})
+        counts(status, broadcast, delivered=1, acknowledged=0)
+        said = here.request(
+            "POST",
+            f"/api/websocket/broadcast/{broadcast}/acknowledge",
+            authorization=f"Api-Key {people['vera']['key']}",
+        )
+        assert said.status_code == 200, said.text
+        counts(status, broadcast, delivered=2, acknowledged=1)
 
 
 async def _run(cluster: Cluster) -> None:

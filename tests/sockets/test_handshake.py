@@ -36,7 +36,7 @@ def test_greeting_has_exactly_the_shape_of_the_document(
     data = greeting.pop("data")
     assert greeting == {"type": "authentication_success"}
     assert WIRE_TIME.fullmatch(data.pop("server_time"))
-    assert re.fullmatch("[0-9a-f]{32}", data.pop("connection"))
+    assert re.fullmatch("[0-9a-f]{14}", data.pop("connection"))
     assert data == {
         "user": {"id": ada.id, "name": "Ada"},
         "heartbeat_s": 1,

@@ -95,7 +95,11 @@ function relatedParts(found, actions) {
   const nothing = proposals.length + issues.length + memories.length === 0;
   const parts = [
     element("p", { class: "related-of" }, `${who}: `, citation("message", message, excerpt || "…")),
-    ...proposals.map((one) => proposal(one, writable, actions)),
+    proposals.length > 0 && element(
+      "section", {},
+      element("h3", { text: proposals.length === 1 ? "Keep this?" : "Keep these?" }),
+      ...proposals.map((one) => proposal(one, writable, actions)),
+    ),
     issues.length > 0 && matches("Similar issues", issues),
     memories.length > 0 && matches(issues.length > 0 ? "Other memories that matter" : "Memories that matter", memories),
     resting.length > 0 && restingLine(resting),
@@ -109,8 +113,7 @@ function relatedParts(found, actions) {
 
 function proposal({ memory, kind, title }, writable, actions) {
   const name = element("p", {}, element("span", { class: "chip", text: kind }), " ", citation("memory", memory, title));
-  const heading = element("h3", { text: "Keep this?" });
-  return element("section", { class: "proposal" }, heading, name, writable ? decision(memory, title, actions) : "");
+  return element("div", { class: "proposal" }, name, writable ? decision(memory, title, actions) : "");
 }
 
 function matches(heading, list) {
