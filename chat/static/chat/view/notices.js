@@ -17,6 +17,7 @@ export class NoticesView {
   #tray;
   #spoken = new Spoken(byId("notices-spoken"), "new notices");
   #said = new Set();
+  #present = [];
   #timer = null;
 
   /** `onChange()` asks to be rendered again. */
@@ -51,6 +52,8 @@ export class NoticesView {
     this.#toasts.render(toasts.map(shown));
     this.#tray.render(present.map(shown));
     if (hadFocus && !this.#box.contains(document.activeElement)) this.#refocus();
+    if (this.#present.some(({ key }) => !present.some((notice) => notice.key === key))) this.#hush();
+    this.#present = present;
     this.#say([...banners.map(({ notice }) => notice), ...toasts].map(shown));
     clearTimeout(this.#timer);
     if (present.length > 0) this.#timer = setTimeout(this.#onChange, changesIn(present, now));
@@ -60,6 +63,12 @@ export class NoticesView {
   #refocus() {
     const next = this.#box.hidden ? null : this.#box.querySelector("button:not([hidden])");
     (next ?? byId("tray-button")).focus();
+  }
+
+  /** What was withdrawn or has expired stands nowhere, what was read out included. */
+  #hush() {
+    this.#spoken.hush();
+    setText(byId("notices-alert"), "");
   }
 
   /** Once for each notice, and again when its maintenance begins. */

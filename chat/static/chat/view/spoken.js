@@ -23,6 +23,14 @@ export class Spoken {
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
   }
 
+  /** What was said is to be heard and found no more. */
+  hush() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#waiting = [];
+    this.#region.textContent = "";
+  }
+
   #speak() {
     const texts = this.#waiting;
     this.#waiting = [];
