@@ -1,11 +1,12 @@
 // The list of this person's projects: a pure function of their own stream, `user.<id>`.
+import { noticesFound, withNotice } from "./notices.js";
 
 /**
  * `projects`: rows of the wire with `role`. `missing`: roles, by id, of projects that the person
- * has joined and whose row is still to be fetched (the event of joining does not carry it).
+ * has joined and whose row is still to be fetched (the event of joining does not carry it). `notices`: to this person, see notices.js.
  */
 export function emptyDirectory() {
-  return { loaded: false, projects: [], missing: {} };
+  return { loaded: false, projects: [], missing: {}, notices: [] };
 }
 
 export function reduceDirectory(state, action) {
@@ -13,8 +14,17 @@ export function reduceDirectory(state, action) {
 }
 
 const ACTIONS = {
-  snapshot: (_, { snapshot }) => ({ loaded: true, projects: snapshot.projects, missing: {} }),
-  event: (state, { frame }) => EVENTS[frame.type]?.(state, frame.data) ?? state,
+  snapshot: ({ notices }, { snapshot, stream }) => ({
+    loaded: true,
+    projects: snapshot.projects,
+    missing: {},
+    notices: noticesFound(notices, stream, snapshot.broadcasts),
+  }),
+  event: (state, { frame }) => {
+    const notices = withNotice(state.notices, frame);
+    const held = notices === state.notices ? state : { ...state, notices };
+    return EVENTS[frame.type]?.(held, frame.data) ?? held;
+  },
   found: (state, { project }) => {
     const role = state.missing[project.id];
     if (role === undefined) return state; // they left again meanwhile

@@ -15,6 +15,7 @@ const workspace = new Workspace({
   rest: new Rest({ csrfCookie }),
   me: me.id,
   address: new Address(window),
+  storage: sessionStorage,
   onChange: () => page.changed(),
   onEvent: (frame) => page.heard(frame),
 });

@@ -3,6 +3,7 @@
 import { linesFound, withLine } from "./feed.js";
 import { noInsights, recalled, withInsight } from "./insights.js";
 import { MEMORY_EVENTS, withMemory, withoutMemory } from "./memories.js";
+import { noticesFound, withNotice } from "./notices.js";
 import { fresher, indexById, replaced, withRow } from "./rows.js";
 import { RUN_FRAMES, runsFound, runTold } from "./runs.js";
 
@@ -23,6 +24,7 @@ const SNAPSHOT_ROWS = 50;
  * `presence`: states of people by id, null while the server does not know who is here. `receipts`:
  * by message id, `{received, read}` as ids of people. `runs`: of the AI, by the message that answers.
  * `summary`: the project in a few lines. `insights`: see insights.js. `feed`: see feed.js.
+ * `notices`: see notices.js.
  */
 export function emptyRoom(me) {
   return {
@@ -44,6 +46,7 @@ export function emptyRoom(me) {
     summary: "",
     insights: noInsights(),
     feed: [],
+    notices: [],
     older: { messages: false, memories: false },
     late: { messages: null, memories: null },
   };
@@ -59,7 +62,8 @@ const ACTIONS = {
     const { project, role, people, messages, memories, reads, summary = "" } = snapshot;
     const { changes, presence, receipts, insights } = state;
     const feed = linesFound(state.feed, snapshot.answers);
-    const kept = { ...emptyRoom(state.me), changes, presence, receipts, insights, feed };
+    const notices = noticesFound(state.notices, `project.${project.id}`, snapshot.broadcasts);
+    const kept = { ...emptyRoom(state.me), changes, presence, receipts, insights, feed, notices };
     const pending = messages.reduce((left, row) => settled(left, row, state.me), state.pending);
     const older = {
       messages: messages.length >= SNAPSHOT_ROWS,
@@ -200,13 +204,14 @@ const SIGNALS = {
   },
 };
 
-/** What the AI and the context engine say of their work. */
+/** What the AI and the context engine say of their work, and people of everything. */
 function told(state, frame) {
   const runs = RUN_FRAMES[frame.type]?.(state.runs, frame.data) ?? state.runs;
   const insights = withInsight(state.insights, frame);
   const feed = withLine(state.feed, frame, state);
-  const same = runs === state.runs && insights === state.insights && feed === state.feed;
-  return same ? state : { ...state, runs, insights, feed };
+  const notices = withNotice(state.notices, frame);
+  const found = { runs, insights, feed, notices };
+  return Object.keys(found).every((name) => found[name] === state[name]) ? state : { ...state, ...found };
 }
 
 function withMessage(state, message, event) {

@@ -1,5 +1,7 @@
 // The page as a whole: which projects there are, which one is open, and what the address says.
 import { emptyDirectory, orderedProjects, reduceDirectory } from "./directory.js";
+import { Heeding } from "./heeding.js";
+import { noticesFound, withNotice } from "./notices.js";
 import { Room } from "./room.js";
 
 /** Rooms kept in memory, so that going back to one is instant; those with unsent words stay. */
@@ -16,16 +18,22 @@ export class Workspace {
   #directory = emptyDirectory();
   #finding = new Set();
   #arrived = false;
+  #toEveryone = [];
+  #aheadMs = 0;
   room = null;
 
-  /** `onChange()` follows every change; `onEvent(frame)` every event of the open room. */
-  constructor({ client, rest, me, address, onChange, onEvent }) {
+  /**
+   * `storage` is the tab's own; `onChange()` follows every change, `onEvent(frame)` every event of the
+   * open room.
+   */
+  constructor({ client, rest, me, address, storage, onChange, onEvent }) {
     this.#client = client;
     this.#rest = rest;
     this.#me = me;
     this.#address = address;
     this.#onChange = onChange;
     this.#onEvent = onEvent;
+    this.heeding = new Heeding({ rest, storage, me, onChange });
   }
 
   get loaded() {
@@ -41,11 +49,31 @@ export class Workspace {
     return [...this.#rooms.values()].some((room) => room.busy);
   }
 
+  /** What was said to everyone, to this person, and in the open project. */
+  get notices() {
+    const here = this.room?.state.phase === "open" ? this.room.state.notices : [];
+    return [...this.#toEveryone, ...this.#directory.notices, ...here];
+  }
+
+  /** In ms since 1970, by the server's clock: its moments are not this machine's. */
+  get now() {
+    return Date.now() + this.#aheadMs;
+  }
+
   start() {
-    this.#client.subscribe(`user.${this.#me}`, {
+    this.#client.on("authenticated", ({ server_time: time }) => {
+      this.#aheadMs = Date.parse(time) - Date.now();
+    });
+    const own = `user.${this.#me}`;
+    this.#client.subscribe(own, {
       snapshot: true,
-      onSnapshot: (snapshot) => this.#listed(snapshot),
+      onSnapshot: (snapshot) => this.#listed(snapshot, own),
       onEvent: (frame) => this.#list({ type: "event", frame }),
+    });
+    this.#client.subscribe("system", {
+      snapshot: true,
+      onSnapshot: (snapshot) => this.#noticed(noticesFound(this.#toEveryone, "system", snapshot?.broadcasts)),
+      onEvent: (frame) => this.#noticed(withNotice(this.#toEveryone, frame)),
     });
     this.#address.onMove((projectId) => this.#show(projectId));
     this.#show(this.#address.projectId);
@@ -63,8 +91,14 @@ export class Workspace {
     this.go(project.id);
   }
 
-  #listed(snapshot) {
-    this.#list({ type: "snapshot", snapshot });
+  #noticed(notices) {
+    if (notices === this.#toEveryone) return;
+    this.#toEveryone = notices;
+    this.#onChange();
+  }
+
+  #listed(snapshot, stream) {
+    this.#list({ type: "snapshot", snapshot, stream });
     // Whoever has one project wants to be in it; but going back to the list is respected.
     const only = this.projects.length === 1 && this.room === null && !this.#arrived;
     this.#arrived = true;

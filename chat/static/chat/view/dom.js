@@ -1,4 +1,5 @@
-// Making elements. Text is always set as text: nothing here, or anywhere in the page, parses HTML.
+// Making elements. Text is always set as text: nothing parses HTML, here or anywhere in the page but for
+// markup.js.
 
 export const byId = (id) => document.getElementById(id);
 

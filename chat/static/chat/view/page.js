@@ -7,6 +7,7 @@ import { byId, setText, showText } from "./dom.js";
 import { FeedView } from "./feed.js";
 import { MemoriesView } from "./memories.js";
 import { MessagesView } from "./messages.js";
+import { NoticesView } from "./notices.js";
 import { PeopleView } from "./people.js";
 import { ProjectsView } from "./projects.js";
 import { RelatedFinder, RelatedPane } from "./related.js";
@@ -26,6 +27,7 @@ export class Page {
   #people;
   #summary = new SummaryView();
   #feed = new FeedView();
+  #notices;
   #finder = new RelatedFinder();
   #related;
   #chosen = null;
@@ -38,6 +40,7 @@ export class Page {
     this.#workspace = workspace;
     this.#projects = new ProjectsView(workspace);
     this.#people = new PeopleView(me);
+    this.#notices = new NoticesView(workspace.heeding, () => this.changed());
     this.#composer = new Composer(() => this.#messages.toEnd());
     const deciding = {
       accept: (memory) => this.#room.keeping.accept(memory),
@@ -87,6 +90,7 @@ export class Page {
     const { room } = this.#workspace;
     if (room !== this.#room) this.#open(room);
     this.#projects.render();
+    this.#notices.render(this.#workspace.notices, this.#workspace.now);
     if (room !== null) this.#fill(room.state);
     this.#title();
   }

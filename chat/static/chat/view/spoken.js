@@ -1,15 +1,17 @@
-// What a screen reader says of new messages: each while they are few, their number when they pour in.
+// What a screen reader says of new messages and notices: each while they are few, their number when they pour in.
 const GATHER_MS = 700;
 const FEW = 3;
 
 export class Spoken {
   #region;
+  #many;
   #waiting = [];
   #timer = null;
 
-  /** `region` is an element with aria-live. */
-  constructor(region) {
+  /** `region` is an element with aria-live; `many` is what is counted where they are too many. */
+  constructor(region, many = "new messages") {
     this.#region = region;
+    this.#many = many;
   }
 
   message({ author, kind, body }) {
@@ -21,10 +23,18 @@ export class Spoken {
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
   }
 
+  /** What was said is to be heard and found no more. */
+  hush() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#waiting = [];
+    this.#region.textContent = "";
+  }
+
   #speak() {
     const texts = this.#waiting;
     this.#waiting = [];
     this.#timer = null;
-    this.#region.textContent = texts.length <= FEW ? texts.join(". ") : `${texts.length} new messages`;
+    this.#region.textContent = texts.length <= FEW ? texts.join(". ") : `${texts.length} ${this.#many}`;
   }
 }
