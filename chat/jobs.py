@@ -9,6 +9,7 @@ CONTEXT_TIMEOUT_S = 3600.0  # a conversation that does not pause is followed by 
 EXPIRY_EVERY_S = 60.0
 FADING_EVERY_S = 3600.0
 RUN_PRIORITY = 50  # somebody waits for the answer
+ABANDONED_EVERY_S = 60.0
 RUN_TIMEOUT_S = 3600.0  # above all limits of its own, waiting for a place included
 
 
@@ -19,6 +20,18 @@ async def answer(context: JobContext, run: int) -> None:
     from chat.ai.office import this_office
 
     await carry_out(context, run, this_office())
+
+
+@periodic(every_s=ABANDONED_EVERY_S, name="chat.end_abandoned_runs")
+async def end_abandoned_runs(context: JobContext) -> None:
+    """End runs that no job will: theirs is dead, or an operator has cancelled it."""
+    from chat.actions.answering import end_abandoned_run
+    from chat.queries.runs import abandoned_runs
+
+    for run in await in_database(abandoned_runs):
+        if context.cancel_requested.is_set():
+            return
+        await context.fenced(end_abandoned_run, run)
 
 
 @job(name="chat.analyse_context", timeout_s=CONTEXT_TIMEOUT_S)

@@ -18,7 +18,8 @@ from chat.models import AiRun, ChatSession, Message, RunState
 from chat.queries.runs import session_status
 from realtime.log.locks import lock_streams
 from realtime.log.writing import publish
-from realtime.models import Stream
+from realtime.models import Job, JobState, Stream
+from realtime.models.job import FINISHED
 from realtime.protocol.streams import project_stream
 
 # A worker that dies before it said anything is forgiven so many times.
@@ -83,14 +84,15 @@ class Checkpointed:
     cancelled: frozenset[int] = field(default_factory=frozenset)
 
 
-def start_run(run_id: int, attempt: int) -> Started | None:
-    """Begin a generation; None where there is nothing to do: it has ended, or ends here.
+def start_run(run_id: int, job_id: int, attempt: int) -> Started | None:
+    """Begin a generation; None where there is nothing to do: it has ended, or ends here, or was
+    asked for again since and is another job's now.
 
     A run that is found running had a worker that died: what it had begun to say is `interrupted`,
     what it had not begun is begun again.
     """
     row = _locked(run_id)
-    if row is None:
+    if row is None or row.job != job_id:
         return None
     if row.cancel_requested or row.message.deleted_at is not None:
         end_open_run(row, RunState.CANCELLED)
@@ -200,6 +202,18 @@ def end_open_run(row: AiRun, state: RunState) -> None:
     if state == RunState.COMPLETED:
         publish(stream, events.message_processed(row))
     tell_status(row.session_id)
+
+
+@transaction.atomic
+def end_abandoned_run(run_id: int) -> bool:
+    """End a run whose job is over without it: dead, or cancelled by an operator; whether it was."""
+    row = _locked(run_id)
+    if row is None or Job.objects.filter(pk=row.job or 0).exclude(state__in=FINISHED).exists():
+        return False
+    job_state = Job.objects.filter(pk=row.job or 0).values_list("state", flat=True).first()
+    cancelled = row.cancel_requested or job_state == JobState.CANCELLED
+    end_open_run(row, RunState.CANCELLED if cancelled else RunState.INTERRUPTED)
+    return True
 
 
 def tell_status(session_id: int) -> None:

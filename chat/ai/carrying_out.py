@@ -54,7 +54,8 @@ class _Heard:
 async def carry_out(context: JobContext, run_id: int, office: Office) -> None:
     """Raises LeaseLost, Unavailable."""
     async with office.places:
-        started = await _patiently(partial(context.fenced, start_run, run_id, context.attempt))
+        start = partial(context.fenced, start_run, run_id, context.id, context.attempt)
+        started = await _patiently(start)
         if started is None:
             return
         logger.info("run started run=%d generation=%d", started.run, started.generation)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from chat.models import OPEN, AiRun, RunState, SessionStatus, User
@@ -12,6 +13,7 @@ from realtime.protocol.errors import NotFound
 from realtime.protocol.streams import StreamName
 
 TOLD_RUNS = 50  # of one project, the newest
+ABANDONED_AT_ONCE = 500
 
 
 def readable_run(user: User, run_id: int) -> AiRun:
@@ -74,3 +76,10 @@ def is_carried_out(row: AiRun) -> bool:
     job = Job.objects.filter(pk=row.job or 0).exclude(state__in=FINISHED)
     alive = job.exclude(state=JobState.RUNNING, lease_until__lt=Now())
     return alive.exists()
+
+
+def abandoned_runs() -> list[int]:
+    """Open ones whose job has ended or is gone, the oldest first."""
+    alive = Job.objects.filter(pk=OuterRef("job")).exclude(state__in=FINISHED)
+    rows = AiRun.objects.filter(~Exists(alive), state__in=OPEN).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:ABANDONED_AT_ONCE])

@@ -143,8 +143,9 @@ def test_answer_uses_what_it_cites(conversation: Conversation) -> None:
     assert fade(conversation) == [(cited.pk, "low")]
     sent = send_message(conversation.team.owner, conversation.project, body="why?", ask_ai=True)
     assert sent.run is not None
+    assert sent.run.job is not None
     with transaction.atomic():
-        started = start_run(sent.run.pk, 1)
+        started = start_run(sent.run.pk, sent.run.job, 1)
     assert started is not None
     sources = [
         {"kind": "memory", "id": cited.pk, "title": "cited"},
