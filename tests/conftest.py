@@ -8,6 +8,9 @@ import os
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+
+from pm_project.environment import read_environment
 
 # Servers that tests start inherit it. Those that are about jobs ask for a worker.
 os.environ["WORKER"] = "false"
@@ -17,6 +20,8 @@ os.environ["EMBEDDER"] = "false"
 os.environ["CONTEXT_ENGINE"] = "false"
 # Likewise events of `status`, and a write every two seconds. Those about the monitor ask for it.
 os.environ["STATUS_MONITOR"] = "false"
+# pytest-django has read them already; only the workers of pytest-xdist inherit what is set here.
+django_settings.PM = read_environment()
 
 
 @pytest.fixture(autouse=True)
