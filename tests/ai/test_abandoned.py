@@ -1,5 +1,7 @@
 """Runs and their jobs, where one goes on or ends without the other."""
 
+from typing import Any
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
@@ -34,11 +36,12 @@ def started(run: AiRun, job: int | None, attempt: int = 1) -> Started | None:
 
 def end_abandoned() -> AiRun:
     """Carry the periodic job out; the only run as it stands then."""
-    jobs.end_abandoned_runs.using(priority=100).enqueue()
+    task: Any = jobs.end_abandoned_runs.using(priority=100)
+    task.enqueue()
     row = claim("somebody", 1)[0]
     assert row.name == "chat.end_abandoned_runs"
     context = JobContext(row.pk, row.attempt, row.token, row.enqueued_at, lambda: pytest.fail("no"))
-    async_to_sync(jobs.end_abandoned_runs.func)(context)
+    async_to_sync(task.func)(context)
     return AiRun.objects.get()
 
 
@@ -70,6 +73,7 @@ def test_run_whose_job_was_cancelled_by_an_operator_ends(run: AiRun) -> None:
 
 def test_run_whose_job_is_dead_or_gone_ends(run: AiRun) -> None:
     """Whatever ended the job, the members see an end, and may ask again."""
+    assert run.job is not None
     assert started(run, run.job) is not None
     Job.objects.filter(pk=run.job).update(state=JobState.RUNNING, lease_until=None)
     assert end_abandoned().state == RunState.RUNNING
