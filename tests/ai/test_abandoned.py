@@ -8,7 +8,7 @@ from django.db import transaction
 
 from chat import jobs
 from chat.actions.answering import Started, start_run
-from chat.actions.messages import send_message
+from chat.actions.messages import delete_message, send_message
 from chat.actions.projects import create_project
 from chat.actions.runs import cancel_run, run_again
 from chat.models import AiRun, ChatSession, RunState, SessionStatus, User
@@ -60,6 +60,13 @@ def test_job_of_an_earlier_asking_starts_nothing(run: AiRun) -> None:
     mine = started(run, again.job)
     assert mine is not None
     assert mine.generation == 2
+
+
+def test_run_whose_question_is_deleted_before_it_begins_ends(run: AiRun) -> None:
+    """The provider used to be asked an empty question."""
+    delete_message(run.asked_by, run.question_id)
+    assert started(run, run.job) is None
+    assert AiRun.objects.get().state == RunState.CANCELLED
 
 
 def test_run_whose_job_was_cancelled_by_an_operator_ends(run: AiRun) -> None:
