@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from chat.ai.providers.chat_stream import (
     Completion,
     Malformed,
 )
+from chat.ai.providers.choice import chosen_provider
 from chat.ai.providers.extractive import NOTHING, ExtractiveProvider, extract
 from chat.ai.providers.guarded import FAILURES, Guarded
 from chat.ai.providers.protocol import (
@@ -256,3 +258,21 @@ def test_more_calls_of_tools_than_are_answered_are_malformed() -> None:
     completion.take(chunk(choices=[{"delta": {"tool_calls": parts}}]))
     with pytest.raises(Malformed, match="expected calls of tools"):
         completion.take(chunk(choices=[{"delta": {"tool_calls": [{"index": MOST_CALLS}]}}]))
+
+
+@pytest.mark.parametrize("model", ["nonsense:x", "anthropic:x", "openai-chat:x"])
+def test_model_that_cannot_be_used_answers_so(
+    model: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that nobody knows, a package that is missing, no key: members waited for job after job
+    to fail, and nobody was told why."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    changes = {"ai_model": model, "ai_api_key": None}
+    provider = chosen_provider(settings.PM.model_copy(update=changes))
+    (error,) = listen(provider, Question("?"))
+    assert isinstance(error, Error)
+    assert error.operator
+    assert not error.temporary
+    assert model in error.detail
+    assert (provider.name, error.trouble) == (model, Trouble.REFUSED)
