@@ -114,6 +114,14 @@ class Environment(BaseSettings):
     ai_timeout_s: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
     ai_max_concurrent: int = _setting(100, "a number from 1 to 10000", ge=1, le=10_000)
 
+    @field_validator("ai_base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        # Both raise ValueError for what is none; the port only when it is looked at.
+        if value is not None and (not (parts := urlsplit(value)).hostname or parts.port == 0):
+            raise ValueError("an address")
+        return value
+
     @field_validator("ai_api_key")
     @classmethod
     def _header_safe(cls, value: SecretStr | None) -> SecretStr | None:

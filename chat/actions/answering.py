@@ -94,7 +94,9 @@ def start_run(run_id: int, job_id: int, attempt: int) -> Started | None:
     row = _locked(run_id)
     if row is None or row.job != job_id:
         return None
-    if row.cancel_requested or row.message.deleted_at is not None:
+    # Without its question's text a provider would be asked nothing.
+    deleted = row.message.deleted_at is not None or row.question.deleted_at is not None
+    if row.cancel_requested or deleted:
         end_open_run(row, RunState.CANCELLED)
         return None
     if row.state == RunState.RUNNING and (row.text or attempt > MAX_STARTS):
@@ -230,7 +232,7 @@ def _locked(run_id: int) -> AiRun | None:
     open_states = [RunState.QUEUED, RunState.RUNNING]
     project_id = AiRun.objects.filter(pk=run_id).values_list("project_id", flat=True).first()
     lock_streams(project_stream(project_id or 0))
-    rows = AiRun.objects.select_related("message")
+    rows = AiRun.objects.select_related("message", "question")
     return rows.filter(pk=run_id, state__in=open_states).first()
 
 

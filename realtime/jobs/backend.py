@@ -84,7 +84,10 @@ def _insert(task: JobTask[Any, Any], kwargs: dict[str, Any]) -> Job:
     while True:
         # Without an error, which would spoil the caller's transaction.
         Job.objects.bulk_create([row], ignore_conflicts=True)
-        waiting = Job.objects.filter(unique_key=task.unique_key, state__in=PENDING).first()
+        # Locked, so that no worker begins it before the caller's commit: it would not see what it
+        # is to look at, and nobody would enqueue another one.
+        same = Job.objects.select_for_update().filter(unique_key=task.unique_key)
+        waiting = same.filter(state__in=PENDING).first()
         if waiting is not None:
             return waiting
         # It was claimed between the two statements, and its key is free again.

@@ -9,7 +9,7 @@ from realtime.models.job import Job
 _POSTGRESQL = """
     UPDATE realtime_job
     SET state = 'running', attempt = attempt + 1, token = token + 1, worker = %s,
-        cancel_requested = FALSE, started_at = statement_timestamp(),
+        started_at = statement_timestamp(),
         lease_until = statement_timestamp() + %s * interval '1 second'
     WHERE id = ANY(ARRAY(
         SELECT id FROM realtime_job WHERE state = 'queued'
@@ -21,7 +21,7 @@ _POSTGRESQL = """
 _SQLITE = """
     UPDATE realtime_job
     SET state = 'running', attempt = attempt + 1, token = token + 1, worker = %s,
-        cancel_requested = FALSE, started_at = strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'),
+        started_at = strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'),
         lease_until = strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')
     WHERE id IN (
         SELECT id FROM realtime_job WHERE state = 'queued'

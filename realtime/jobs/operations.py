@@ -53,6 +53,7 @@ def retry_job(job_id: int) -> bool:
             found = ended.update(
                 state=JobState.QUEUED,
                 attempt=0,
+                cancel_requested=False,
                 run_after=Now(),
                 finished_at=None,
                 error="",

@@ -42,7 +42,10 @@ class Claim:
 
     @classmethod
     def of(cls, row: Job, pool: Callable[[], Executor]) -> "Claim":
-        return cls(row, JobContext(row.pk, row.attempt, row.token, row.enqueued_at, pool))
+        claim = cls(row, JobContext(row.pk, row.attempt, row.token, row.enqueued_at, pool))
+        if row.cancel_requested:
+            claim.ask_to_end()  # of an earlier claim, whose worker died or failed before it ended
+        return claim
 
     @property
     def held(self) -> Held:
@@ -52,8 +55,11 @@ class Claim:
         """Somebody cancelled the job; its task is cancelled if it takes too long to wind up."""
         if not self.context.cancel_requested.is_set():
             self.context.cancel_requested.set()
-            if self.task is not None:
-                self.task.get_loop().call_later(CANCEL_WITHIN_S, self.task.cancel)
+            self._limit_wind_up()
+
+    def _limit_wind_up(self) -> None:
+        if self.task is not None:
+            self.task.get_loop().call_later(CANCEL_WITHIN_S, self.task.cancel)
 
     def lose(self) -> None:
         """Another worker has it."""
@@ -81,6 +87,8 @@ class Claim:
             return self._cancelled()
         # A task of its own: one that is cancelled before its first step would not even end here.
         self.task = asyncio.ensure_future(self._call())
+        if self.context.cancel_requested.is_set():
+            self._limit_wind_up()  # it was asked before it began
         try:
             await self.task
         except LeaseLost:

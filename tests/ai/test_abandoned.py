@@ -1,12 +1,14 @@
 """Runs and their jobs, where one goes on or ends without the other."""
 
+from typing import Any
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from chat import jobs
 from chat.actions.answering import Started, start_run
-from chat.actions.messages import send_message
+from chat.actions.messages import delete_message, send_message
 from chat.actions.projects import create_project
 from chat.actions.runs import cancel_run, run_again
 from chat.models import AiRun, ChatSession, RunState, SessionStatus, User
@@ -34,11 +36,12 @@ def started(run: AiRun, job: int | None, attempt: int = 1) -> Started | None:
 
 def end_abandoned() -> AiRun:
     """Carry the periodic job out; the only run as it stands then."""
-    jobs.end_abandoned_runs.using(priority=100).enqueue()
+    task: Any = jobs.end_abandoned_runs.using(priority=100)
+    task.enqueue()
     row = claim("somebody", 1)[0]
     assert row.name == "chat.end_abandoned_runs"
     context = JobContext(row.pk, row.attempt, row.token, row.enqueued_at, lambda: pytest.fail("no"))
-    async_to_sync(jobs.end_abandoned_runs.func)(context)
+    async_to_sync(task.func)(context)
     return AiRun.objects.get()
 
 
@@ -59,6 +62,13 @@ def test_job_of_an_earlier_asking_starts_nothing(run: AiRun) -> None:
     assert mine.generation == 2
 
 
+def test_run_whose_question_is_deleted_before_it_begins_ends(run: AiRun) -> None:
+    """The provider used to be asked an empty question."""
+    delete_message(run.asked_by, run.question_id)
+    assert started(run, run.job) is None
+    assert AiRun.objects.get().state == RunState.CANCELLED
+
+
 def test_run_whose_job_was_cancelled_by_an_operator_ends(run: AiRun) -> None:
     """It would be queued for ever, and count among the open runs of its project."""
     assert end_abandoned().state == RunState.QUEUED, "its job still waits"
@@ -70,6 +80,7 @@ def test_run_whose_job_was_cancelled_by_an_operator_ends(run: AiRun) -> None:
 
 def test_run_whose_job_is_dead_or_gone_ends(run: AiRun) -> None:
     """Whatever ended the job, the members see an end, and may ask again."""
+    assert run.job is not None
     assert started(run, run.job) is not None
     Job.objects.filter(pk=run.job).update(state=JobState.RUNNING, lease_until=None)
     assert end_abandoned().state == RunState.RUNNING

@@ -1,14 +1,25 @@
 """The parts of an answer, each by itself: text, breaker, extraction, retrieval, citations."""
 
 import asyncio
+import json
+import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from chat.actions.projects import create_project
 from chat.ai.citations import sources_of
 from chat.ai.live import LiveText
+from chat.ai.providers.chat_stream import (
+    LONGEST_CALLS,
+    MOST_CALLS,
+    MOST_TOKENS,
+    Completion,
+    Malformed,
+)
+from chat.ai.providers.choice import chosen_provider
 from chat.ai.providers.extractive import NOTHING, ExtractiveProvider, extract
 from chat.ai.providers.guarded import FAILURES, Guarded
 from chat.ai.providers.protocol import (
@@ -205,3 +216,63 @@ def test_tools_stay_in_the_project_and_within_the_asker_s_rights(installation: N
     tools = {one.name: one for one in tools_for(mine.pk, stranger.pk, KeywordRetrieval())}
     assert asyncio.run(call("store_memory", title="Coffee")).startswith("refused: ")
     assert not Memory.objects.filter(title="Coffee").exists()
+
+
+def chunk(**fields: Any) -> bytes:
+    return json.dumps({"choices": [{"delta": {"content": "x"}}], **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("usage", "taken"),
+    [
+        ({"prompt_tokens": 7, "completion_tokens": 9}, (7, 9)),
+        ({"prompt_tokens": 7}, (7, 0)),
+        ({"prompt_tokens": None, "completion_tokens": "many"}, (0, 0)),
+        ({"prompt_tokens": -1, "completion_tokens": 10**12}, (0, MOST_TOKENS)),
+        ({"prompt_tokens": True, "completion_tokens": 1e400}, (0, 0)),
+        ("much", None),
+    ],
+)
+def test_odd_counts_of_tokens_cost_no_answer(usage: Any, taken: tuple[int, int] | None) -> None:
+    """They are statistics: an answer used to fail for a count that is no number, and its end could
+    not be stored with one that no column holds."""
+    completion = Completion()
+    assert completion.take(chunk(usage=usage)) == "x"
+    assert completion.usage == taken
+
+
+def test_calls_of_tools_that_never_end_are_malformed() -> None:
+    """They say no text, so the limit of an answer's length does not see them."""
+    completion = Completion()
+    part = {"index": 0, "function": {"name": "search", "arguments": "x" * 10_000}}
+    called = chunk(choices=[{"delta": {"tool_calls": [part]}}])
+    for _ in range(LONGEST_CALLS // 10_000):
+        completion.take(called)
+    with pytest.raises(Malformed, match="expected calls of tools"):
+        completion.take(called)
+
+
+def test_more_calls_of_tools_than_are_answered_are_malformed() -> None:
+    completion = Completion()
+    parts = [{"index": number, "id": "x"} for number in range(MOST_CALLS)]
+    completion.take(chunk(choices=[{"delta": {"tool_calls": parts}}]))
+    with pytest.raises(Malformed, match="expected calls of tools"):
+        completion.take(chunk(choices=[{"delta": {"tool_calls": [{"index": MOST_CALLS}]}}]))
+
+
+@pytest.mark.parametrize("model", ["nonsense:x", "anthropic:x", "openai-chat:x"])
+def test_model_that_cannot_be_used_answers_so(
+    model: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that nobody knows, a package that is missing, no key: members waited for job after job
+    to fail, and nobody was told why."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    changes = {"ai_model": model, "ai_api_key": None}
+    provider = chosen_provider(settings.PM.model_copy(update=changes))
+    (error,) = listen(provider, Question("?"))
+    assert isinstance(error, Error)
+    assert error.operator
+    assert not error.temporary
+    assert model in error.detail
+    assert (provider.name, error.trouble) == (model, Trouble.REFUSED)

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection, transaction
 from django.utils import timezone
 from django_tasks.base import TaskResultStatus
 from django_tasks.exceptions import InvalidTaskError
 
 from realtime.database import in_database
-from realtime.jobs import JobContext, LeaseLost, cancel_job
+from realtime.jobs import JobContext, LeaseLost, cancel_job, retry_job
 from realtime.jobs.claiming import claim
 from realtime.jobs.due import bring_due
 from realtime.jobs.queries import queue_state
@@ -138,6 +140,27 @@ def test_waiting_job_with_the_same_key_makes_another_superfluous(seen: list[str]
     assert once.enqueue(what="fourth").id != first.id
     assert str(context.id) == first.id
     assert Job.objects.filter(unique_key="k").count() == 2
+
+
+def test_job_that_makes_another_superfluous_waits_for_its_commit() -> None:
+    """A worker used to begin it before: it did not see what it was asked for again, and nobody
+    enqueued another one. On SQLite nobody claims beside a writer."""
+    if connection.vendor == "sqlite":
+        pytest.skip("one writer at a time")
+    once = declared.say.using(unique_key="k")
+    first = once.enqueue(what="first")
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        assert once.enqueue(what="second").id == first.id
+        assert pool.submit(claimed_beside).result(10) == []
+    assert str(claimed().id) == first.id
+
+
+def claimed_beside() -> list[int]:
+    """What a worker with a connection of its own is given."""
+    try:
+        return [job.pk for job in claim("beside", 10)]
+    finally:
+        connection.close()
 
 
 def test_retried_job_gives_way_to_one_with_its_key() -> None:
@@ -287,6 +310,44 @@ def test_running_job_is_asked_to_end(seen: list[str]) -> None:
 
     working(cancel)
     assert seen == ["wait", "wait ended"]
+
+
+def test_cancelling_outlives_the_worker_that_did_not_hear_of_it() -> None:
+    """Asked to end, then its worker died: the next one used to begin it as if nobody had asked."""
+    result = declared.wait.enqueue()
+    (claimed,) = claim("dead", 1)
+    assert cancel_job(claimed.pk) is JobState.RUNNING
+    Job.objects.filter(pk=claimed.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    async def look(_: Worker) -> None:
+        await until(lambda: state_of(result.id) == JobState.CANCELLED, "the job to end")
+
+    working(look)
+    assert Job.objects.get(pk=result.id).attempt == 2
+
+
+def test_retried_job_is_not_cancelled_again(seen: list[str]) -> None:
+    """That somebody once asked it to end is over."""
+    result = declared.say.enqueue(what="again")
+    Job.objects.update(state=JobState.CANCELLED, cancel_requested=True, finished_at=timezone.now())
+    assert retry_job(int(result.id))
+    worked()
+    assert (seen, state_of(result.id)) == (["again"], JobState.DONE)
+
+
+def test_job_that_was_asked_to_end_before_it_began_is_ended(
+    seen: list[str], monkeypatch: Any
+) -> None:
+    """One that does not look used to run to its own end, where it has one."""
+    monkeypatch.setattr("realtime.jobs.running.CANCEL_WITHIN_S", 0.05)
+    result = declared.deaf.enqueue()
+    Job.objects.update(cancel_requested=True)
+
+    async def look(_: Worker) -> None:
+        await until(lambda: state_of(result.id) == JobState.CANCELLED, "the job to end")
+
+    working(look)
+    assert seen == ["deaf", "deaf cancelled"]
 
 
 def test_cancelled_job_that_does_not_look_is_ended(seen: list[str], monkeypatch: Any) -> None:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_LINE = 1_048_576  # bytes without a line's end
+# Of one response; calls say no text, so the limit of an answer's length does not see them.
+MOST_CALLS = 64
+LONGEST_CALLS = 200_000  # characters of all arguments
+MOST_TOKENS = 2**31 - 1  # what a column holds
 
 
 class Malformed(ValueError):
@@ -55,6 +59,7 @@ class Completion:
     usage: tuple[int, int] | None = None
     failed: bool = False  # the provider told of an error within the stream
     done: bool = False
+    _called: int = 0  # characters of the calls' arguments
 
     def take(self, data: bytes) -> str:
         """One chunk; its text, perhaps empty. Raises Malformed."""
@@ -64,6 +69,8 @@ class Completion:
         try:
             chunk = json.loads(data)
             return self._take(chunk)
+        except Malformed:
+            raise
         except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             raise Malformed(
                 f"expected a chunk of a chat completion, got {len(data)} bytes that are none "
@@ -74,8 +81,11 @@ class Completion:
         if chunk.get("error"):
             self.failed = True
             return ""
-        if usage := chunk.get("usage"):
-            self.usage = (int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+        if isinstance(usage := chunk.get("usage"), dict):
+            self.usage = (
+                _count(usage.get("prompt_tokens")),
+                _count(usage.get("completion_tokens")),
+            )
         if not (choices := chunk.get("choices")):
             if "choices" not in chunk:
                 raise KeyError("choices")
@@ -96,4 +106,18 @@ class Completion:
         call.id = part.get("id") or call.id
         function = part.get("function") or {}
         call.name = function.get("name") or call.name
-        call.arguments += function.get("arguments") or ""
+        arguments = function.get("arguments") or ""
+        call.arguments += arguments
+        self._called += len(arguments)
+        if len(self.calls) > MOST_CALLS or self._called > LONGEST_CALLS:
+            raise Malformed(
+                f"expected calls of tools of at most {LONGEST_CALLS} characters, and {MOST_CALLS} "
+                f"of them, got {self._called} and {len(self.calls)}"
+            )
+
+
+def _count(given: object) -> int:
+    """A number of tokens as far as it is one: no answer is worth less for a wrong statistic."""
+    if isinstance(given, bool) or not isinstance(given, int):
+        return 0
+    return min(max(given, 0), MOST_TOKENS)

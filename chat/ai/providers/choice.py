@@ -2,16 +2,29 @@
 
 from chat.ai.providers.extractive import ExtractiveProvider
 from chat.ai.providers.protocol import Provider
+from chat.ai.providers.unusable import UnusableProvider
 from chat.conf import Options
 
 
 def chosen_provider(options: Options) -> Provider:
-    """Raises ImportError where the model needs packages that are not installed."""
+    """One that cannot be made (packages that are missing, a name that nobody knows, a key that it
+    cannot do without) answers so: members are told, and operators what they have to change."""
     if options.ai_model == "extractive":
         return ExtractiveProvider()
     from chat.ai.providers.guarded import Guarded
 
-    return Guarded(_remote(options))
+    try:
+        return Guarded(_remote(options))
+    except ImportError as error:
+        # Its text names the package.
+        got = str(error).partition("\n")[0][:200]
+    except (ValueError, RuntimeError) as error:  # pydantic-ai's UserError is a RuntimeError
+        # Not its text, which is another package's and may repeat the key.
+        got = f"one that raises {type(error).__name__}"
+    detail = (
+        f"AI_MODEL, AI_API_KEY: expected a model that can be used, got {options.ai_model}: {got}"
+    )
+    return UnusableProvider(options.ai_model, detail)
 
 
 def _remote(options: Options) -> Provider:

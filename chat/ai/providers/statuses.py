@@ -16,10 +16,10 @@ def error_of_status(status: int, retry_after: str | None = None) -> Error:
     got = f"expected 200 from the provider, got {status}"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         detail = f"AI_API_KEY: expected a key that the provider takes, got {status}"
-        return Error(Trouble.REFUSED, _SET_UP, detail, operator=True)
+        return not_set_up(detail)
     if status == HTTPStatus.NOT_FOUND:
         detail = f"AI_MODEL, AI_BASE_URL: expected a model that the provider has, got {status}"
-        return Error(Trouble.REFUSED, _SET_UP, detail, operator=True)
+        return not_set_up(detail)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait_s = seconds_of(retry_after)
         text = "the AI is asked too much at present"
@@ -28,6 +28,11 @@ def error_of_status(status: int, retry_after: str | None = None) -> Error:
         wait_s = seconds_of(retry_after)
         return away(got, retry_after_s=wait_s)
     return Error(Trouble.REFUSED, "the AI refused the question", got)
+
+
+def not_set_up(detail: str) -> Error:
+    """Only an operator can put it right."""
+    return Error(Trouble.REFUSED, _SET_UP, detail, operator=True)
 
 
 def away(detail: str, retry_after_s: float | None = None) -> Error:
