@@ -38,6 +38,20 @@ def store_memory(
 
 @retried
 @transaction.atomic
+def remember(actor: User, project_id: int, **fields: Any) -> Memory:
+    """As `store_memory`; what is stored in the same words already is given, not stored again: a
+    model whose worker died, or whose answer broke off, is asked once more and says the same.
+
+    Raises NotFound, Forbidden.
+    """
+    lock_streams(project_stream(project_id))
+    writing_membership(actor, project_id)
+    known = Memory.objects.kept().filter(project_id=project_id, **fields).first()
+    return known or store_memory(actor, project_id, **fields)
+
+
+@retried
+@transaction.atomic
 def update_memory(
     actor: User, memory_id: int, *, depends_on: Iterable[int] | None = None, **fields: Any
 ) -> Memory:

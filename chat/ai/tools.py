@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from chat.actions.memories import store_memory
+from chat.actions.memories import remember
 from chat.ai.providers.protocol import Passage, Tool
 from chat.ai.retrieval import Retrieval
 from chat.models import Memory, User
@@ -99,4 +99,4 @@ async def _store(project_id: int, user_id: int, given: Mapping[str, Any]) -> str
 
 def _stored(project_id: int, user_id: int, fields: dict[str, Any]) -> int:
     """As the member could do it: their rights are checked. Raises NotFound, Forbidden."""
-    return store_memory(User.objects.get(pk=user_id), project_id, **fields).pk
+    return remember(User.objects.get(pk=user_id), project_id, **fields).pk

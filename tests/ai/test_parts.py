@@ -213,6 +213,9 @@ def test_tools_stay_in_the_project_and_within_the_asker_s_rights(installation: N
     assert asyncio.run(call("search_memories")).startswith("refused: ")
     asyncio.run(call("store_memory", title="Tea", kind="fact", project=999))
     assert Memory.objects.get(title="Tea").project_id == mine.pk
+    # Bug: a model that was asked once more, its worker having died, stored its memory twice.
+    again = asyncio.run(call("store_memory", title="Tea", kind="fact"))
+    assert json.loads(again) == {"mark": f"[memory:{Memory.objects.get(title='Tea').pk}]"}
     tools = {one.name: one for one in tools_for(mine.pk, stranger.pk, KeywordRetrieval())}
     assert asyncio.run(call("store_memory", title="Coffee")).startswith("refused: ")
     assert not Memory.objects.filter(title="Coffee").exists()
