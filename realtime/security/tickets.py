@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256, shake_256
+from itertools import count
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -59,6 +60,13 @@ class Redeemed(NamedTuple):
     age_s: float
 
 
+class _Use(NamedTuple):
+    """Two who come with one ticket ask for two things: who asks for the same is answered alike."""
+
+    name: str
+    number: int
+
+
 class Tickets:
     """Made and used in one event loop; a crowd's tickets are put and taken together."""
 
@@ -66,6 +74,7 @@ class Tickets:
         self._slips = slips
         self._put = Gatherer(self._put_together, limit=TOGETHER, gather_s=GATHER_S)
         self._take = Gatherer(self._take_together, limit=TOGETHER, gather_s=GATHER_S)
+        self._uses = count()
 
     async def issue(self, authenticated: Authenticated) -> str:
         """A new ticket for what was just read with its stream. Raises Unavailable."""
@@ -79,7 +88,7 @@ class Tickets:
             raise Unauthorized(
                 "ticket: expected one of POST /api/websocket/tickets, got other text"
             )
-        slip = await self._take.ask(_name(ticket))
+        slip = await self._take.ask(_Use(_name(ticket), next(self._uses)))
         content = slip and _opened(ticket, slip.value)
         if slip is None or content is None:
             raise Unauthorized("ticket: expected a fresh one, got one that was used or is too old")
@@ -93,8 +102,8 @@ class Tickets:
         await self._slips.put(values, _LIFE_MS)
         return [None] * len(values)
 
-    async def _take_together(self, names: Sequence[str]) -> list[RealtimeError | Slip | None]:
-        return [*await self._slips.take(names)]
+    async def _take_together(self, uses: Sequence[_Use]) -> list[RealtimeError | Slip | None]:
+        return [*await self._slips.take([use.name for use in uses])]
 
 
 def packed(authenticated: Authenticated) -> bytes:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SUBPROTOCOL = "pm.v1"
 TICKET_SUBPROTOCOL = "pm.ticket."
 # A ticket younger than this is as good as credentials that are read now: an ending since then is
-# found as one that comes a moment later is. It is also how often the hub looks at a stream's row.
+# found as one that comes a moment later is.
 FRESH_S = 1.0
 RETRY_AFTER_MS = (1_000, 5_000)
 

@@ -121,10 +121,11 @@ def count_messages(project: int) -> int:
 
 
 def trim(stream: str, floor: int) -> None:
-    """As retention does: the oldest events go and the row says so."""
-    row = Stream.objects.get(name=stream)
-    Event.objects.filter(stream=row, seq__lte=floor).delete()
-    Stream.objects.filter(pk=row.pk).update(floor=floor)
+    """As retention does: the oldest events go and the row says so, in one commit."""
+    with transaction.atomic():
+        row = Stream.objects.get(name=stream)
+        Event.objects.filter(stream=row, seq__lte=floor).delete()
+        Stream.objects.filter(pk=row.pk).update(floor=floor)
 
 
 def new_epoch(stream: str) -> None:

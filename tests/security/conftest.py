@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.hub import hub as hub_module
+from realtime.sockets import handshake
 from tests.security.house import ORIGIN, Story, play
 
 Play = Callable[[Story], None]
@@ -21,6 +22,13 @@ def staged(settings: Any, monkeypatch: pytest.MonkeyPatch, transactional_db: Non
     settings.PM = django_settings.PM.model_copy(update={"websocket_cors_origins": (ORIGIN,)})
     monkeypatch.setattr(hub_module, "CHECK_EVERY_S", 3600.0)
     return lambda story: play(story, monkeypatch)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fresh stays so for as long as a busy machine may take."""
+    monkeypatch.setattr(handshake, "FRESH_S", 60.0)
+    monkeypatch.setattr(hub_module, "FRESH_S", 60.0)
 
 
 @pytest.fixture(scope="module")

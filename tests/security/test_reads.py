@@ -79,7 +79,7 @@ def test_two_hundred_at_once_share_a_few_reads(staged: Play) -> None:
     staged(story)
 
 
-def test_resume_by_a_fresh_ticket_costs_none(staged: Play) -> None:
+def test_resume_by_a_fresh_ticket_costs_none(staged: Play, unhurried: None) -> None:
     """The streams are open and all that was missed is in the ring; then nobody asks the database,
     not for the person, not for their rights, not for the events."""
     ada = person("ada")

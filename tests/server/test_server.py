@@ -127,7 +127,7 @@ def test_idle_server_stops_at_once_and_in_order(
     started = time.monotonic()
     serving.process.send_signal(number)
     status, output, errors = serving.finish()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15  # of 30; a busy machine may take seconds
     assert status == 0
     assert output.count("lifespan ended") == int(workers)
     assert output.endswith("exit handlers ran\n")
