@@ -219,7 +219,7 @@ def measure_writes(people: int, seconds: int) -> None:
                     Whose(state.id, user.pk, state.epoch): Steps([Range(seq, seq)])
                     for user in part[start : start + PEOPLE_AT_ONCE]
                 }
-                counting.on_arrivals(write(gathered))
+                counting.on_arrivals(write(gathered).arrivals)
             # As the node does it: once behind a second's acknowledgements.
             while not counting.count_broadcast(row.pk):
                 time.sleep(counting.AGAIN_S)

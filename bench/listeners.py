@@ -18,7 +18,9 @@ BROADCASTS = {"broadcast_message", "system_notification", "maintenance_mode"}
 
 
 def broadcast_of(data: dict[str, Any]) -> int | None:
-    """Which one an event's data is, or tells of."""
+    """Which one an event's data is; none where it tells of the end of one."""
+    if data.get("kind") == "broadcast":
+        return None
     found: int | None = (data.get("notice") or data).get("broadcast")
     return found
 

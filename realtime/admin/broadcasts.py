@@ -88,9 +88,15 @@ class BroadcastAdmin(ExportedAdmin):
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Broadcast]) -> None:
         """One by one: each is a transaction of its own."""
         keys = list(queryset.filter(status__in=OPEN).order_by("pk").values_list("pk", flat=True))
+        done = 0
         for key in keys:
-            cancel_broadcast(request.user, key)
-        self.message_user(request, f"{len(keys)} broadcasts withdrawn.", messages.SUCCESS)
+            try:
+                cancel_broadcast(request.user, key)
+                done += 1
+            except RealtimeError as error:
+                text = f"Broadcast {key} is not withdrawn: {error.message}."
+                self.message_user(request, text, messages.ERROR)
+        self.message_user(request, f"{done} broadcasts withdrawn.", messages.SUCCESS)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.preview)

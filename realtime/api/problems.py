@@ -5,6 +5,7 @@ of the database, and faults of ours, which are logged with their traceback and t
 """
 
 import logging
+import re
 from functools import singledispatch
 from http import HTTPStatus
 from math import ceil
@@ -43,6 +44,9 @@ _CODES = {
     429: ErrorCode.RATE_LIMITED,
     503: ErrorCode.UNAVAILABLE,
 }
+# Messages of actions begin with the field that they are about, where there is one.
+_OF_A_FIELD = re.compile(r"(?P<field>[a-z_]+): (?P<text>expected .*)", re.DOTALL)
+_OF_INPUT = {ErrorCode.BAD_REQUEST, ErrorCode.TOO_LARGE, ErrorCode.NOT_FOUND}
 
 
 class Problem(BaseModel):
@@ -88,7 +92,15 @@ def problem_of(error: Exception) -> Problem:
 @problem_of.register
 def _(error: RealtimeError) -> Problem:
     # The errors of writers (an undeclared event, a missing lock) are faults of ours, too.
-    return _unexpected(error) if error.code is ErrorCode.INTERNAL else _of(error)
+    if error.code is ErrorCode.INTERNAL:
+        return _unexpected(error)
+    return _of(error, errors=_by_field(error))
+
+
+def _by_field(error: RealtimeError) -> dict[str, list[str]] | None:
+    """What an action found wrong with a field stands where the validation's findings do."""
+    named = _OF_A_FIELD.fullmatch(error.message) if error.code in _OF_INPUT else None
+    return {named["field"]: [named["text"]]} if named else None
 
 
 @problem_of.register

@@ -60,9 +60,10 @@ class Composed:
 def create_broadcast(actor: Any, stream: str, draft: BroadcastDraft) -> Composed:
     """Queue what is to be said in `stream`, or keep it until its time.
 
-    Raises NotFound, Forbidden, BadRequest (the text is too large once rendered), RateLimited,
-    Conflict (the same within a minute, whose id is in the details; a system broadcast that is not
-    confirmed, with the number of people; the same `client_ref` for something else), Unavailable.
+    Raises NotFound, Forbidden, BadRequest (a moment is over, or the text is too large once
+    rendered), RateLimited, Conflict (the same within a minute, whose id is in the details; a system
+    broadcast that is not confirmed, with the number of people; the same `client_ref` for something
+    else), Unavailable.
     """
     name = StreamName.parse(stream)
     try:
@@ -101,6 +102,7 @@ def _create(
     earlier = earlier_write(write)
     if earlier is not None:
         return Composed(_made_by(earlier.target), created=False)
+    draft.require_to_come()
     _require_room(actor, name)
     _require_new(stream, draft)
     row = Broadcast(

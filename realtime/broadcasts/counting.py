@@ -30,6 +30,7 @@ from realtime.models import (
 from realtime.models.broadcast import BroadcastStatus
 from realtime.node import process_node
 from realtime.protocol.errors import RealtimeError
+from realtime.protocol.streams import STATUS_STREAM, user_stream
 
 APART_S = 0.5  # between two counts of a broadcast, whoever makes them
 AGAIN_S = 0.2
@@ -72,7 +73,7 @@ def freeze(row: Broadcast, counts: Counts) -> None:
 
 
 def count_broadcast(broadcast_id: int) -> bool:
-    """Count, store and tell operators; False where it was counted a moment ago: ask again.
+    """Count, store and tell who watches; False where it was counted a moment ago: ask again.
 
     Two nodes may store in any order, since a count never falls.
     """
@@ -98,8 +99,18 @@ def count_broadcast(broadcast_id: int) -> bool:
     )
     if moved:
         freeze(row, counts)
-        signal(*events.progress(row), after=0)
+        signal_progress(row)
     return True
+
+
+def signal_progress(row: Broadcast) -> None:
+    """To operators, and to the author in their own stream."""
+    data = events.progress(row)
+    streams = [STATUS_STREAM]
+    if row.author_id is not None:
+        streams.append(user_stream(row.author_id))
+    for stream in streams:
+        signal(stream, "metrics_update", data, after=0)
 
 
 def count_forgotten() -> int:

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
 )
 
+from realtime.protocol.errors import BadRequest
 from realtime.protocol.payloads.shape import ClientRef, Title, printable, saying
 
 BODY_MAX_CHARS = 8_000
@@ -31,15 +32,17 @@ BroadcastBody = Annotated[
 Flag = Annotated[bool, Field(strict=True)]
 
 
-def _to_come(moment: datetime | None) -> datetime | None:
-    """Within a year. In UTC, which what is far beyond could not be given in."""
+_TO_COME = ("publish_at", "expires_at", "ends_at")
+
+
+def _near(moment: datetime | None, behind: str) -> datetime | None:
+    """In UTC, which what is far beyond could not be given in."""
     if moment is None:
         return None
-    now = timezone.now()
-    if moment > now + FURTHEST:
-        raise ValueError(f"expected a moment within a year, got {moment.isoformat()}")
-    if moment <= now:
-        raise ValueError(f"expected a moment to come, got {moment.isoformat()}")
+    away = moment - timezone.now()
+    if abs(away) > FURTHEST:
+        wanted = behind if away < timedelta(0) else "within a year"
+        raise ValueError(f"expected a moment {wanted}, got {moment.isoformat()}")
     return moment.astimezone(UTC)
 
 
@@ -66,18 +69,15 @@ class BroadcastDraft(BaseModel):
     client_ref: ClientRef | None = None
     confirm: Flag = False
 
-    @field_validator("publish_at", "expires_at", "ends_at")
+    @field_validator(*_TO_COME)
     @classmethod
-    def _later_than_now(cls, value: datetime | None) -> datetime | None:
-        return _to_come(value)
+    def _within_a_year(cls, value: datetime | None) -> datetime | None:
+        return _near(value, "to come")
 
     @field_validator("starts_at")
     @classmethod
-    def _within_a_year(cls, value: datetime | None) -> datetime | None:
-        """Maintenance may have begun already."""
-        if value is not None and abs(value - timezone.now()) > FURTHEST:
-            raise ValueError(f"expected a moment within a year, got {value.isoformat()}")
-        return None if value is None else value.astimezone(UTC)
+    def _near_by(cls, value: datetime | None) -> datetime | None:
+        return _near(value, "within a year")
 
     @field_validator("expires_at")
     @classmethod
@@ -88,6 +88,16 @@ class BroadcastDraft(BaseModel):
     @classmethod
     def _after_its_start(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         return _after(_after(value, info, "starts_at"), info, "publish_at")
+
+    def require_to_come(self) -> None:
+        """Apart from the validation: who asks again with the same `client_ref` gets what it made,
+        whose moment may be over by then. (Maintenance may have begun already.) Raises BadRequest.
+        """
+        now = timezone.now()
+        for name in _TO_COME:
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment <= now:
+                raise BadRequest(f"{name}: expected a moment to come, got {moment.isoformat()}")
 
     @property
     def content(self) -> str:

@@ -8,12 +8,10 @@ from django.utils import timezone
 
 from realtime.audit.recording import record
 from realtime.broadcasts import events
-from realtime.broadcasts.counting import counted, freeze
+from realtime.broadcasts.counting import counted, freeze, signal_progress
 from realtime.broadcasts.permissions import visible_broadcast
 from realtime.jobs.operations import cancel_job
 from realtime.log.locks import lock_streams
-from realtime.log.redaction import blank_subject
-from realtime.log.signalling import signal
 from realtime.log.writing import publish
 from realtime.models import Broadcast
 from realtime.models.broadcast import WAITING, BroadcastStatus
@@ -41,9 +39,7 @@ def _cancel(actor: Any, broadcast_id: int) -> Broadcast:
             cancel_job(row.job)
         _end(row, BroadcastStatus.CANCELLED)
     elif row.status == BroadcastStatus.PUBLISHED:
-        _freeze(row)
-        publish(row.stream.name, events.withdrawn(row, BroadcastStatus.CANCELLED))
-        _end(row, BroadcastStatus.CANCELLED)
+        end_standing(row, BroadcastStatus.CANCELLED)
     if row.status != found:
         details = {"broadcast": row.pk, "was": found}
         target = row.stream.name
@@ -62,10 +58,11 @@ def expire_broadcast(broadcast_id: int) -> None:
 def end_standing(row: Broadcast, status: BroadcastStatus) -> None:
     """Counts stay as they are now, texts leave the log. The caller holds stream and row.
 
-    Without an event: clients know the moment themselves.
+    Clients know the moment of an expiry themselves. The event is for the rings of nodes, which drop
+    the text when it comes, and for whoever has one that ends otherwise.
     """
-    _freeze(row)
-    blank_subject(row.subject, row.stream_id, ())
+    freeze(row, counted(row))
+    publish(row.stream.name, events.ended(row, status))
     _end(row, status)
 
 
@@ -79,10 +76,6 @@ def locked(broadcast_id: int) -> Broadcast:
     )
 
 
-def _freeze(row: Broadcast) -> None:
-    freeze(row, counted(row))
-
-
 def _end(row: Broadcast, status: BroadcastStatus) -> None:
     row.status = status
     row.ended_at = timezone.now()
@@ -91,5 +84,5 @@ def _end(row: Broadcast, status: BroadcastStatus) -> None:
 
 
 def tell_progress(row: Broadcast) -> None:
-    """To operators, after the commit."""
-    transaction.on_commit(partial(signal, *events.progress(row), after=0), robust=True)
+    """To operators and to the author, after the commit."""
+    transaction.on_commit(partial(signal_progress, row), robust=True)

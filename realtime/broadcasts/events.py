@@ -6,10 +6,14 @@ from realtime.log.entries import EventDraft
 from realtime.models.broadcast import Broadcast, BroadcastKind, BroadcastStatus
 from realtime.people import person
 from realtime.protocol.payloads.shape import wire_time
-from realtime.protocol.streams import STATUS_STREAM
 
 NOTICE = "notice"  # kinds of `system_notification`: one by itself, and what became of another one
 BECAME = "broadcast"
+_ENDED = {
+    BroadcastStatus.CANCELLED: "A broadcast was withdrawn.",
+    BroadcastStatus.EXPIRED: "A broadcast has expired.",
+    BroadcastStatus.COMPLETED: "A broadcast is over.",
+}
 
 
 def notice(row: Broadcast) -> dict[str, Any]:
@@ -47,14 +51,9 @@ def published(row: Broadcast) -> EventDraft:
     return EventDraft(row.kind, data(row), subject=row.subject)
 
 
-def withdrawn(row: Broadcast, state: BroadcastStatus) -> EventDraft:
-    """Takes the texts out of the log, and tells whoever has them."""
-    told = {
-        "kind": BECAME,
-        "text": "A broadcast was withdrawn.",
-        "broadcast": row.pk,
-        "state": state.value,
-    }
+def ended(row: Broadcast, state: BroadcastStatus) -> EventDraft:
+    """Takes the texts out of the log and out of the rings of nodes; tells whoever has them."""
+    told = {"kind": BECAME, "text": _ENDED[state], "broadcast": row.pk, "state": state.value}
     return EventDraft("system_notification", told, redacts=row.subject)
 
 
@@ -69,8 +68,8 @@ def acknowledged(row: Broadcast) -> EventDraft:
     return EventDraft("system_notification", told)
 
 
-def progress(row: Broadcast) -> tuple[str, str, dict[str, Any]]:
-    """The signal of the stream of operators: `(stream, type, data)`."""
+def progress(row: Broadcast) -> dict[str, Any]:
+    """The data of the signal `metrics_update`."""
     values = {
         "broadcast": row.pk,
         "addressed": row.addressed,
@@ -78,4 +77,4 @@ def progress(row: Broadcast) -> tuple[str, str, dict[str, Any]]:
         "acknowledged": row.acknowledged,
         "late": row.late,
     }
-    return STATUS_STREAM, "metrics_update", {"part": "broadcast", "values": values}
+    return {"part": "broadcast", "values": values}

@@ -76,6 +76,24 @@ class Steps:
         if len(self.taken) < MAX_STEPS:
             self.taken.append(seq)
 
+    def settled(self, ranges: Iterable[Range]) -> bool:
+        """Whether each resumed position lies in a range: whatever start may still become known, it
+        lengthens nothing."""
+        found = merged(ranges)
+        for step in self.taken:
+            if isinstance(step, Range):
+                found = merged([*found, step])
+            elif not any(lo <= step <= hi for lo, hi in found):
+                return False
+        return True
+
+    def before(self, later: "Steps | None") -> "Steps":
+        """Both in their order; what is beyond the bound is given up."""
+        if later is None:
+            return self
+        resumed_at = later.resumed_at if self.resumed_at is None else self.resumed_at
+        return Steps([*self.taken, *later.taken][:MAX_STEPS], resumed_at)
+
     def applied_to(self, ranges: Iterable[Range]) -> list[Range]:
         found = merged(ranges)
         for step in self.taken:

@@ -89,45 +89,59 @@ async def flush() -> None:
     """Write what was gathered; what cannot be written now is gathered again, in front."""
     # A node that stops writes all: it is not the running one any more.
     held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
-    taken = {key: steps for key, steps in _gathered.items() if (steps.resumed_at or 0.0) <= held}
-    for key in taken:
-        del _gathered[key]
+    taken = dict(_gathered)
+    _gathered.clear()
     keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]
         try:
-            await in_database(_write_and_tell, {key: taken[key] for key in part})
+            early = await in_database(_write_and_tell, {key: taken[key] for key in part}, held)
         except BaseException:
             for key in keys[start:]:
-                later = _gathered.get(key)
-                _gathered[key] = Steps([*taken[key].taken, *(later.taken if later else [])])
+                _gathered[key] = taken[key].before(_gathered.get(key))
             raise
+        for key in early:
+            _gathered[key] = taken[key].before(_gathered.get(key))
 
 
-def _write_and_tell(gathered: Mapping[Whose, Steps]) -> None:
-    arrivals = write(gathered)
-    if arrivals:
+def _write_and_tell(gathered: Mapping[Whose, Steps], held: float) -> Sequence[Whose]:
+    written = write(gathered, held)
+    if written.arrivals:
         for listener in _listeners:
-            listener(arrivals)
+            listener(written.arrivals)
+    return written.early
+
+
+class Written(NamedTuple):
+    """What was longer afterwards, and what was too early to write."""
+
+    arrivals: Sequence[Arrival]
+    early: Sequence[Whose]
 
 
 @retried
 @transaction.atomic
-def write(gathered: Mapping[Whose, Steps]) -> list[Arrival]:
-    """Merge into the rows; what was longer afterwards. Those of an epoch that has ended, or of a
-    stream that is gone, are dropped: what they counted is not in this log."""
+def write(gathered: Mapping[Whose, Steps], held: float = math.inf) -> Written:
+    """Merge into the rows. Those of an epoch that has ended, or of a stream that is gone, are
+    dropped: what they counted is not in this log. What was resumed after `held` (by the monotonic
+    clock) is left alone, but where the position has arrived already: then nothing hangs on its
+    start, and the acknowledgements that follow it need not wait."""
     epochs = {state.id: state.epoch for state in stream_states({key.stream_id for key in gathered})}
     wanted = {
         key: steps for key, steps in gathered.items() if epochs.get(key.stream_id) == key.epoch
     }
-    held = _held(wanted)
+    found = _held(wanted)
+    early: list[Whose] = []
     grown: list[_Growth] = []
     gone: list[int] = []
     arrivals: list[Arrival] = []
     for key, steps in wanted.items():
-        rows = held.get((key.stream_id, key.user_id), [])
-        after = steps.applied_to(row.range for row in rows)
+        rows = found.get((key.stream_id, key.user_id), [])
         before = [row.range for row in rows]
+        if (steps.resumed_at or 0.0) > held and not steps.settled(before):
+            early.append(key)
+            continue
+        after = steps.applied_to(before)
         if after != before:
             arrivals.append(Arrival(key.stream_id, before, after))
         by_lo = {row.range.lo: row for row in rows}
@@ -139,7 +153,7 @@ def write(gathered: Mapping[Whose, Steps]) -> list[Arrival]:
     if gone:
         DeliveredRange.objects.filter(pk__in=gone).delete()
     _write(grown)
-    return arrivals
+    return Written(arrivals, early)
 
 
 def _write(rows: Sequence[_Growth]) -> None:

@@ -211,8 +211,9 @@ _ALL = (
         [STATUS],
         system_status_update=operations.Health,
         health_check=operations.Health,
-        metrics_update=operations.Metrics,
     ),
+    # in a person's own stream: how a broadcast of theirs goes
+    *_declared(_S, Family.STATUS, [STATUS, USER], metrics_update=operations.Metrics),
     *_declared(_E, Family.STATUS, [STATUS], performance_alert=operations.PerformanceAlert),
     # admin
     *_declared(

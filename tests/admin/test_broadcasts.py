@@ -16,11 +16,13 @@ from chat.actions.projects import set_member
 from chat.models import Project, User
 from realtime.broadcasts.composing import create_broadcast
 from realtime.broadcasts.drafts import BroadcastDraft
+from realtime.broadcasts.ending import cancel_broadcast
 from realtime.broadcasts.publishing import publish_broadcast_now
 from realtime.delivery.ranges import Range, Steps
 from realtime.delivery.writing import Whose, write
 from realtime.log.reading import stream_state
 from realtime.models import Broadcast
+from realtime.protocol.errors import Unavailable
 from tests.audit.entries import recorded
 
 pytestmark = pytest.mark.django_db
@@ -200,6 +202,24 @@ def test_selected_are_withdrawn(admin: Client, operator: User, ada: User) -> Non
     admin.post(page_of(rows[0]), {"_withdraw": "1"})
     act = {"action": "withdraw", "_selected_action": [row.pk for row in rows]}
     page = admin.post("/admin/realtime/broadcast/", act, follow=True).content.decode()
+    assert "2 broadcasts withdrawn" in page
+
+
+def test_one_that_cannot_be_withdrawn_is_named(
+    admin: Client, operator: User, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a page of error, and nobody knew how far it had come."""
+    rows = [said(operator, f"user.{ada.pk}", title=f"{n}") for n in range(3)]
+
+    def cancel(actor: User, broadcast_id: int) -> Broadcast:
+        if broadcast_id == rows[1].pk:
+            raise Unavailable("expected the database to answer, got none")
+        return cancel_broadcast(actor, broadcast_id)
+
+    monkeypatch.setattr("realtime.admin.broadcasts.cancel_broadcast", cancel)
+    act = {"action": "withdraw", "_selected_action": [row.pk for row in rows]}
+    page = admin.post("/admin/realtime/broadcast/", act, follow=True).content.decode()
+    assert f"Broadcast {rows[1].pk} is not withdrawn" in page
     assert "2 broadcasts withdrawn" in page
 
 

@@ -58,4 +58,4 @@ def arrive(stream: str, user_id: int, lo: int, hi: int) -> Any:
     """The person's device acknowledges these seqs; what the write says is new."""
     state = stream_state(stream)
     steps = Steps([Range(lo, hi)])
-    return write({Whose(state.id, user_id, state.epoch): steps})
+    return write({Whose(state.id, user_id, state.epoch): steps}).arrivals

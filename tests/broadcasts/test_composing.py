@@ -111,6 +111,8 @@ def test_system_broadcast_wants_to_be_confirmed(team: Team, console: ApiClient) 
         ({"publish_at": "9999-12-31T23:59:59-12:00"}, "publish_at"),
         ({"expires_at": "0001-01-01T00:00:00+12:00"}, "expires_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"publish_at": -5}, "publish_at"),
+        ({"expires_at": -5}, "expires_at"),
         ({"publish_at": 3600, "expires_at": 60}, "expires_at"),
         ({"starts_at": 3600, "ends_at": 60}, "ends_at"),
         ({"publish_at": 3600, "ends_at": 60}, "ends_at"),
@@ -140,13 +142,14 @@ def test_text_that_grows_beyond_a_frame_is_refused(team: Team, owner: ApiClient)
     sent = {**TEXT, "body": "\n\n".join([">" * 18 + "a"] * 380)}
     body = assert_problem(owner.post(path(f"project/{team.project.pk}"), sent), 400, "bad_request")
     assert body["detail"].startswith("body: ")
+    assert list(body["errors"]) == ["body"]
     assert not Broadcast.objects.exists()
 
 
 @pytest.mark.parametrize("end", ["project/999", "user/999"])
 def test_unknown_target_is_not_found(console: ApiClient, end: str) -> None:
     body = assert_problem(console.post(path(end), TEXT), 404, "not_found")
-    assert body["detail"].startswith(end.split("/", maxsplit=1)[0])
+    assert list(body["errors"]) == [end.split("/", maxsplit=1)[0]]
     assert not Broadcast.objects.exists()
 
 
@@ -160,6 +163,20 @@ def test_same_key_makes_one_broadcast(team: Team, owner: ApiClient) -> None:
     assert_problem(owner.post(end, {**TEXT, "body": "other"}, **key), 409, "conflict")
     assert_problem(owner.post(end, {**TEXT, "client_ref": "k2"}, **key), 400, "bad_request")
     assert Broadcast.objects.count() == 1
+
+
+def test_same_key_gives_the_broadcast_also_after_its_moment(
+    team: Team, owner: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry was answered with 400 once `publish_at` had passed, and nobody knew what was sent."""
+    end = path(f"project/{team.project.pk}")
+    sent = {**TEXT, "client_ref": "k1", "publish_at": in_s(60), "expires_at": in_s(90)}
+    first = owner.post(end, sent).json()
+    later = timezone.now() + timedelta(seconds=120)
+    monkeypatch.setattr("realtime.broadcasts.drafts.timezone.now", lambda: later)
+    assert owner.post(end, sent).json() == first
+    body = assert_problem(owner.post(end, {**sent, "client_ref": "k2"}), 400, "bad_request")
+    assert list(body["errors"]) == ["publish_at"]
 
 
 def test_same_text_within_a_minute_is_refused(team: Team, owner: ApiClient) -> None:

@@ -12,7 +12,7 @@ from chat.models import User
 from realtime.broadcasts.counting import count_broadcast, on_arrivals
 from realtime.broadcasts.ending import expire_broadcast
 from realtime.log.opening import read_opening
-from realtime.models import Broadcast, Job
+from realtime.models import Broadcast, Event, Job
 from realtime.models.broadcast import BroadcastStatus
 from realtime.protocol.streams import StreamName
 from tests.api.conftest import ApiClient, Team, assert_problem, person
@@ -139,7 +139,8 @@ def test_cancelled_afterwards_is_taken_back(
 
 
 def test_expiry_blanks_and_freezes(team: Team, compose: Compose, publish: Publish) -> None:
-    """Without another event. Its own job does it at the moment; before that nothing happens."""
+    """Its own job does it at the moment; before that nothing happens. A resume from a node's ring
+    gave the text of an expired one: the event says up to where rings must forget."""
     expires = timezone.now() + timedelta(hours=1)
     row = publish(compose(expires_at=expires.isoformat()))
     ending = Job.objects.get(name="realtime.end_broadcast")
@@ -154,9 +155,14 @@ def test_expiry_blanks_and_freezes(team: Team, compose: Compose, publish: Publis
         expire_broadcast(row.pk)
     after = Broadcast.objects.get()
     assert (after.status, after.delivered) == (BroadcastStatus.EXPIRED, 1)
-    [frame] = frames_of(team.stream, "broadcast_message", "system_notification")
+    frame, told = frames_of(team.stream, "broadcast_message", "system_notification")
     assert frame["data"]["expired"] is True
     assert "of you" not in str(frame)
+    assert (told["data"]["broadcast"], told["data"]["state"]) == (row.pk, "expired")
+    assert Event.objects.get(stream__name=team.stream, seq=told["seq"]).blanks == row.seq
+    with transaction.atomic():
+        expire_broadcast(row.pk)
+    assert len(frames_of(team.stream, "system_notification")) == 1
 
 
 def test_expired_while_it_waited_is_not_sent(
@@ -226,7 +232,8 @@ def test_newest_maintenance_replaces_the_one_before(
     publish(over)
     first.refresh_from_db()
     assert first.status == BroadcastStatus.COMPLETED
-    before, after = frames_of("system", "maintenance_mode")
+    before, told, after = frames_of("system", "maintenance_mode", "system_notification")
+    assert (told["data"]["broadcast"], told["data"]["state"]) == (first.pk, "completed")
     assert (before["data"]["on"], before["data"]["text"]) == (True, "")
     assert (after["data"]["on"], after["data"]["notice"]["title"]) == (False, "Done")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.delivery.ranges import MAX_RANGES, Range, Steps, bounded, merged, resumed
+from realtime.delivery.ranges import MAX_RANGES, MAX_STEPS, Range, Steps, bounded, merged, resumed
 
 
 def seqs(ranges: list[Range]) -> set[int]:
@@ -40,6 +40,33 @@ def test_steps_of_a_second_keep_their_order() -> None:
         steps.arrived(Range(lo, hi))
     assert steps.taken == [20, Range(21, 25)]
     assert steps.applied_to([Range(11, 15)]) == [Range(11, 25)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.integers(-1, 5)), max_size=5),
+    st.lists(st.tuples(st.integers(1, 12), st.integers(-1, 5)), max_size=3),
+    st.integers(1, 12),
+    st.integers(0, 4),
+)
+def test_settled_steps_are_the_same_early_and_late(
+    known: list[tuple[int, int]], late: list[tuple[int, int]], seq: int, more: int
+) -> None:
+    """What another node writes between changes nothing for them: that is why they need not wait."""
+    held = merged([Range(lo, lo + size) for lo, size in known])
+    others = [Range(lo, lo + size) for lo, size in late]
+    steps = Steps([seq, Range(seq + 1, seq + more)])
+    if steps.settled(held):
+        early = merged([*steps.applied_to(held), *others])
+        assert seqs(early) == seqs(steps.applied_to(merged([*held, *others])))
+
+
+def test_steps_put_back_stay_in_order_and_bounded() -> None:
+    first, later = Steps([4], 1.5), Steps([Range(5, 6)], 9.0)
+    assert first.before(None) is first
+    assert first.before(later) == Steps([4, Range(5, 6)], 1.5)
+    assert Steps([Range(5, 6)]).before(Steps([8], 9.0)).resumed_at == 9.0
+    full = Steps([2 * n for n in range(MAX_STEPS)])
+    assert full.before(later).taken == full.taken
 
 
 def test_ranges_are_bounded_by_claiming_less() -> None:

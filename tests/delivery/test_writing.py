@@ -1,5 +1,6 @@
 """Ranges in the database: merged, written once, each person by themselves."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_what_could_not_be_written_is_kept_in_order(
     ada, epoch = person(), stream_state(stream.name).epoch
     steps_of(stream.pk, ada, epoch).arrived(Range(3, 4))
 
-    def away(gathered: Any) -> None:
+    def away(gathered: Any, held: float) -> None:
         steps_of(stream.pk, ada, epoch).resumed(6)
         raise Unavailable("expected the database to answer, got none")
 
@@ -105,6 +106,30 @@ def test_what_could_not_be_written_is_kept_in_order(
     assert [steps.taken for steps in writing._gathered.values()] == [[Range(3, 4), 6]]
     async_to_sync(flush)()
     assert rows(ada) == [(3, 6)]
+
+
+def test_what_follows_a_known_position_does_not_wait(
+    stream: Stream, person: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledgements after any resumed position were held for 2 s, and their counts with them:
+    only one that has not arrived yet can be the end of a start that another node is to write."""
+    ada, bob, epoch = person(), person(), stream_state(stream.name).epoch
+    write({whose(stream, ada): arrived((1, 6)), whose(stream, bob): arrived((1, 2))})
+    monkeypatch.setattr(writing, "running_node", object)
+    for user in (ada, bob):
+        steps = steps_of(stream.pk, user, epoch)
+        steps.resumed(6, at=time.monotonic())
+        steps.arrived(Range(7, 9))
+    async_to_sync(flush)()
+    assert (rows(ada), rows(bob)) == ([(1, 9)], [(1, 2)])
+    assert [key.user_id for key in writing._gathered] == [bob]
+    # The other node's, that was waited for.
+    write({whose(stream, bob): arrived((5, 4))})
+    steps_of(stream.pk, bob, epoch).arrived(Range(10, 10))
+    monkeypatch.setattr(writing, "HOLD_RESUMED_S", -1.0)
+    async_to_sync(flush)()
+    assert rows(bob) == [(1, 2), (5, 10)]
+    assert not writing._gathered
 
 
 def test_a_crowd_is_a_handful_of_queries(stream: Stream, person: Callable[[], int]) -> None:

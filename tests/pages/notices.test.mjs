@@ -6,7 +6,7 @@ import { maintenanceWords, remaining } from "../../chat/static/chat/countdown.js
 import { emptyDirectory, reduceDirectory } from "../../chat/static/chat/directory.js";
 import { Heeding } from "../../chat/static/chat/heeding.js";
 import {
-  arranged, changesIn, KEPT_NOTICES, noticesFound, phaseOf, SHOWN_BANNERS, showingOf, standing, withNotice,
+  acknowledgedIn, arranged, changesIn, KEPT_NOTICES, noticesFound, phaseOf, SHOWN_BANNERS, showingOf, standing, withNotice,
 } from "../../chat/static/chat/notices.js";
 import { emptyRoom, reduce } from "../../chat/static/chat/state.js";
 import { ADA, event, snapshot } from "./rows.mjs";
@@ -31,6 +31,9 @@ const notification = (id, fields) =>
   event("system_notification", { kind: "notice", text: "", broadcast: id, state: null, notice: said(id, fields) });
 const withdrawn = (id) =>
   event("system_notification", { kind: "broadcast", broadcast: id, state: "cancelled", text: "A broadcast was withdrawn." });
+const acknowledgedBy = (id) => event("system_notification", {
+  kind: "broadcast", broadcast: id, state: "acknowledged", text: "You have acknowledged a broadcast.",
+});
 const row = ({ type, seq, data }, acknowledged = false) => ({ type, seq, data, acknowledged });
 const follow = (held, ...frames) => frames.reduce(withNotice, held);
 const found = (...frames) => noticesFound([], "project.1", frames.map((frame) => row(frame)));
@@ -53,6 +56,13 @@ test("a replay of what has ended meanwhile gives the fresh snapshot, too", () =>
   const [old, newer] = [maintenance(1), maintenance(2, blank)];
   const held = follow(found(old), message(3, blank), newer, withdrawn(3), notification(4, blank));
   assert.deepEqual(held, []);
+});
+
+test("what one acknowledged stays, as in the fresh snapshot", () => {
+  const [first, second] = [message(1, { must_acknowledge: true }), message(2)];
+  const held = follow(found(first, second), acknowledgedBy(1));
+  assert.deepEqual(held, noticesFound([], "project.1", [row(first, true), row(second)]));
+  assert.equal(follow(held, acknowledgedBy(1), acknowledgedBy(99)), held);
 });
 
 test("a broadcast is one notice however often it comes", () => {
@@ -169,17 +179,37 @@ function heedingOf({ storage = new FakeStorage(), post = async () => ({}) } = {}
 test("an acknowledgement that failed says why and can be tried again", async () => {
   const answers = [Promise.reject(new Error("the server could not be reached")), Promise.resolve({})];
   const { heeding, asked } = heedingOf({ post: () => answers.shift() });
-  await heeding.acknowledge(one, one.key);
+  await heeding.acknowledge(one);
   const { acknowledged, sending, error } = heeding.of(one);
   assert.deepEqual([acknowledged, sending, error], [false, false, "the server could not be reached"]);
-  await heeding.acknowledge(one, one.key);
+  await heeding.acknowledge(one);
   assert.deepEqual(heeding.of(one), { acknowledged: true, sending: false, error: "", away: true, read: true });
   assert.deepEqual(asked, Array(2).fill("/api/websocket/broadcast/1/acknowledge"));
 });
 
+test("what was acknowledged in another tab is done here, in whatever stream it stands", () => {
+  const { heeding, changes } = heedingOf();
+  const [asking, during] = found(
+    message(1, { must_acknowledge: true, level: "critical" }), maintenance(2, { must_acknowledge: true }));
+  assert.equal(arranged([asking], START, (notice) => heeding.of(notice)).banners.length, 1);
+  for (const id of [1, 2]) heeding.acknowledgedElsewhere(acknowledgedIn(acknowledgedBy(id)));
+  assert.equal(changes(), 2);
+  assert.deepEqual(heeding.of(asking), { acknowledged: true, sending: false, error: "", away: true, read: true });
+  const shown = arranged([asking, during], START, (notice) => heeding.of(notice)).banners;
+  assert.deepEqual(shown.map(({ notice, asks }) => [notice.id, asks]), [[2, false]], "maintenance is shown on");
+  heeding.begunAnew();
+  assert.equal(heeding.of(asking).acknowledged, false);
+  assert.deepEqual([withdrawn(1), message(1)].map(acknowledgedIn), [null, null]);
+});
+
+test("what a snapshot says is acknowledged is no banner in a new tab", () => {
+  const [asked] = noticesFound([], "project.1", [row(message(1, { must_acknowledge: true, level: "warning" }), true)]);
+  assert.deepEqual(arranged([asked], START, (notice) => heedingOf().heeding.of(notice)).banners, []);
+});
+
 test("a second press while one is under way asks nothing", async () => {
   const { heeding, asked } = heedingOf();
-  await Promise.all([heeding.acknowledge(one, one.key), heeding.acknowledge(one, one.key)]);
+  await Promise.all([heeding.acknowledge(one), heeding.acknowledge(one)]);
   assert.equal(asked.length, 1);
 });
 

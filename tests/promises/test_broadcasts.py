@@ -31,8 +31,8 @@ def test_worker_and_node_killed_in_the_middle(cluster: Cluster) -> None:
 
 
 def test_operators_watch_it_go_out(cluster: Cluster) -> None:
-    """The socket of an operator on one node hears of each count that the other one makes: what was
-    delivered, and who said that they have read it."""
+    """The sockets of an operator and of the author on one node hear of each count that the other
+    one makes: what was delivered, and who said that they have read it."""
     [here, there] = cluster.servers[:2]
     team = cluster.backstage("team")
     people, stream = team["people"], f"project.{team['project']}"
@@ -56,7 +56,7 @@ def test_operators_watch_it_go_out(cluster: Cluster) -> None:
     with (
         working(WorkerProcess(cluster.installation)),
         opened(there, watcher, "status") as status,
-        opened(here, people["ada"], stream),
+        opened(there, people["ada"], f"user.{people['ada']['id']}") as author,
         opened(here, people["bob"], stream) as bob,
     ):
         given = {"title": "Read this", "body": "now", "must_acknowledge": True}
@@ -77,7 +77,8 @@ def test_operators_watch_it_go_out(cluster: Cluster) -> None:
             authorization=f"Api-Key {people['vera']['key']}",
         )
         assert said.status_code == 200, said.text
-        counts(status, broadcast, delivered=2, acknowledged=1)
+        for client in (status, author):
+            counts(client, broadcast, delivered=2, acknowledged=1)
 
 
 async def _run(cluster: Cluster) -> None:

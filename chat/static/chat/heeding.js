@@ -12,6 +12,7 @@ export class Heeding {
   #away;
   #read;
   #acknowledging = new Map();
+  #elsewhere = new Set();
 
   /** `storage` is a Storage; `me` the person's id; `onChange()` follows every change. */
   constructor({ rest, storage, me, onChange }) {
@@ -27,13 +28,27 @@ export class Heeding {
   /** `{acknowledged, sending, error, away, read}` of a notice; `showing` as in notices.js. */
   of(notice, showing = notice.key) {
     const { state = "", error = "" } = this.#acknowledging.get(notice.key) ?? {};
+    const acknowledged = notice.acknowledged || state === "done" || this.#elsewhere.has(notice.id);
+    // Maintenance is shown on, and can be put away like any other.
+    const settled = acknowledged && notice.maintenance === null;
     return {
-      acknowledged: notice.acknowledged || state === "done",
+      acknowledged,
       sending: state === "sending",
-      error,
-      away: this.#away.has(showing),
-      read: this.#read.has(notice.key),
+      error: acknowledged ? "" : error,
+      away: settled || this.#away.has(showing),
+      read: acknowledged || this.#read.has(notice.key),
     };
+  }
+
+  /** It was acknowledged on another device, or in another tab of this one; or here. */
+  acknowledgedElsewhere(id) {
+    remember(this.#elsewhere, id);
+    this.#onChange();
+  }
+
+  /** The person's own stream begins anew, perhaps in a restored database, where ids are given again. */
+  begunAnew() {
+    this.#elsewhere.clear();
   }
 
   /** Not shown any more; by a person's hand it is read, too. */
@@ -51,16 +66,12 @@ export class Heeding {
   }
 
   /** Say that it was read. What goes wrong stands in `of(notice).error`, and can be tried again. */
-  async acknowledge(notice, showing) {
+  async acknowledge(notice) {
     if (this.#acknowledging.get(notice.key)?.state === "sending") return;
     this.#answer(notice, { state: "sending", error: "" });
     try {
       await this.#rest.post(`/api/websocket/broadcast/${notice.id}/acknowledge`, {});
       this.#answer(notice, { state: "done", error: "" });
-      // Maintenance is shown on, and can be put away like any other.
-      if (notice.maintenance === null) remember(this.#away, showing);
-      remember(this.#read, notice.key);
-      this.#changed();
     } catch (error) {
       this.#answer(notice, { state: "failed", error: error.message });
     }

@@ -34,7 +34,9 @@ const FRAMES = {
   system_notification: (held, frame) => {
     const { kind, broadcast } = frame.data;
     if (kind === "notice") return added(held, frame);
-    return kind === "broadcast" ? without(held, ({ id }) => id === broadcast) : held;
+    if (kind !== "broadcast") return held;
+    const matches = ({ id }) => id === broadcast;
+    return acknowledgedIn(frame) === null ? without(held, matches) : acknowledged(held, matches);
   },
   // A newer one replaces the one before, also where the newer one has ended itself meanwhile.
   maintenance_mode: (held, frame) =>
@@ -49,6 +51,19 @@ function added(held, frame) {
 
 function without(held, matches) {
   return held.some(matches) ? held.filter((notice) => !matches(notice)) : held;
+}
+
+function acknowledged(held, matches) {
+  const news = (notice) => matches(notice) && !notice.acknowledged;
+  return held.some(news) ? held.map((notice) => (news(notice) ? { ...notice, acknowledged: true } : notice)) : held;
+}
+
+/**
+ * The id of the broadcast that this person has acknowledged somewhere, as their own stream tells; null
+ * for any other frame. The notice may stand in another stream, or come after it.
+ */
+export function acknowledgedIn({ type, data }) {
+  return type === "system_notification" && data.state === "acknowledged" ? data.broadcast : null;
 }
 
 /** Null for one that has ended: its texts are gone. */

@@ -1,7 +1,7 @@
 // The page as a whole: which projects there are, which one is open, and what the address says.
 import { emptyDirectory, orderedProjects, reduceDirectory } from "./directory.js";
 import { Heeding } from "./heeding.js";
-import { noticesFound, withNotice } from "./notices.js";
+import { acknowledgedIn, noticesFound, withNotice } from "./notices.js";
 import { Room } from "./room.js";
 
 /** Rooms kept in memory, so that going back to one is instant; those with unsent words stay. */
@@ -68,7 +68,7 @@ export class Workspace {
     this.#client.subscribe(own, {
       snapshot: true,
       onSnapshot: (snapshot) => this.#listed(snapshot, own),
-      onEvent: (frame) => this.#list({ type: "event", frame }),
+      onEvent: (frame) => this.#own(frame),
     });
     this.#client.subscribe("system", {
       snapshot: true,
@@ -97,7 +97,14 @@ export class Workspace {
     this.#onChange();
   }
 
+  #own(frame) {
+    const acknowledged = acknowledgedIn(frame);
+    if (acknowledged !== null) this.heeding.acknowledgedElsewhere(acknowledged);
+    this.#list({ type: "event", frame });
+  }
+
   #listed(snapshot, stream) {
+    this.heeding.begunAnew();
     this.#list({ type: "snapshot", snapshot, stream });
     // Whoever has one project wants to be in it; but going back to the list is respected.
     const only = this.projects.length === 1 && this.room === null && !this.#arrived;

@@ -24,7 +24,7 @@ export class NoticesView {
   constructor(heeding, onChange) {
     this.#heeding = heeding;
     this.#onChange = onChange;
-    const acknowledge = ({ notice, showing }) => heeding.acknowledge(notice, showing);
+    const acknowledge = ({ notice }) => heeding.acknowledge(notice);
     const putAway = ({ notice, showing }) => heeding.putAway(notice, showing, { byHand: true });
     const keyOf = ({ notice }) => notice.key;
     const create = (shown) => createNotice(shown, { acknowledge, putAway });
