@@ -7,7 +7,7 @@ the API for those who may see the system's state.
 from django.urls import path
 
 from status import health
-from status.api import views
+from status.api import connections, views
 
 urlpatterns = [
     path("health/live", health.live),
@@ -28,5 +28,18 @@ api_urlpatterns = [
         name="api-alert-acknowledge",
     ),
     path("websocket/status/history", views.HistoryView.as_view(), name="api-status-history"),
+    path("websocket/connections", connections.ConnectionsView.as_view(), name="api-connections"),
+    path(
+        "websocket/connections/<str:connection_id>",
+        connections.ConnectionView.as_view(),
+        name="api-connection",
+    ),
+    path(
+        "websocket/maintenance/connections/cleanup",
+        connections.CleanUpView.as_view(),
+        name="api-connections-cleanup",
+    ),
+    path("status/live", views.LiveView.as_view(), name="api-status-live"),
+    path("status/connections", connections.CountsView.as_view(), name="api-status-connections"),
     path("websocket/events/types", views.EventTypesView.as_view(), name="api-event-types"),
 ]

@@ -17,8 +17,9 @@ from channels.layers import get_channel_layer
 from django.utils import timezone
 
 from realtime.fleet import directory
+from realtime.fleet.cleaning import cleaned
 from realtime.fleet.member import node_group
-from realtime.fleet.sightings import sighted
+from realtime.fleet.sightings import sighted, sighted_one
 from realtime.protocol.errors import Unavailable
 from realtime.protocol.frames import signal_frame
 from realtime.shared.store import BACKGROUND_LIMIT_S, SharedStore
@@ -63,7 +64,12 @@ def test_frame(node: "Node", *, connection: str, text: str) -> bool:
     return False
 
 
-ANSWERS: dict[str, Callable[..., Any]] = {"connections": sighted, "test_frame": test_frame}
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "connections": sighted,
+    "connection": sighted_one,
+    "clean": cleaned,
+    "test_frame": test_frame,
+}
 
 
 class Answerer:

@@ -125,6 +125,10 @@ class FleetMember:
                 return True
         return False
 
+    def list_anew(self) -> None:
+        """Have the registry's list of this node written afresh, whatever stands there."""
+        self._anew = True
+
     async def leave(self) -> None:
         """The last act of a planned stop. Without Redis the lease just runs out."""
         if self._lease is not None:

@@ -54,6 +54,22 @@ class Seen:
     silent: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Open sockets by node; of those that were `silent` nothing is known."""
+
+    by_node: dict[str, int]
+    silent: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Sockets that each node has given up; of those that were `silent` nothing is known."""
+
+    closed: dict[str, int]
+    silent: list[str]
+
+
 def list_nodes() -> list[NodeRecord]:
     """Every node whose lease is in force. Raises Unavailable."""
     return _ask(directory.nodes)
@@ -84,6 +100,43 @@ def look_at_connections(wanted: Wanted) -> Seen:
     )
 
 
+def look_at_connection(connection_id: str) -> Sighting:
+    """One connection, asked of its node now.
+
+    Raises NotFound when every node has answered that it is not there, Unavailable.
+    """
+    answers = _ask_nodes(Question("connection", {"connection": connection_id}), None)
+    for node, told in answers.by_node.items():
+        if told is not None:
+            return Sighting.of(node, told)
+    if answers.silent:
+        raise Unavailable("expected every node to answer, got silence of some; it may be there")
+    raise _unknown(connection_id)
+
+
+def count_connections() -> Counts:
+    """Asked of the nodes now. Raises Unavailable."""
+    answers = _ask_nodes(Question("connections", Wanted(limit=0).as_arguments()), None)
+    return Counts({node: told["total"] for node, told in answers.by_node.items()}, answers.silent)
+
+
+def clean_up_connections(stalled_s: float) -> Cleaned:
+    """Have every node give up sockets whose peers have taken nothing for so long, and write its
+    list of sockets afresh. Raises Unavailable."""
+    with own_transaction():
+        # Before it: what cannot be recorded is not done.
+        details = {"stalled_s": stalled_s}
+        record_acting(
+            "connections_cleaned", target="connections", result="ordered", details=details
+        )
+    answers = _ask_nodes(Question("clean", {"stalled_s": stalled_s}), None)
+    return Cleaned(answers.by_node, answers.silent)
+
+
+def _unknown(connection_id: str) -> NotFound:
+    return NotFound(f"expected an open connection, got {connection_id[:40]!r}")
+
+
 def send_test_frame(connection_id: str, text: str = TEST_TEXT) -> None:
     """Write one socket a `warning_issued` with code `test`, wherever it is.
 
@@ -92,7 +145,7 @@ def send_test_frame(connection_id: str, text: str = TEST_TEXT) -> None:
     arguments = {"connection": connection_id, "text": text}
     answers = _ask_nodes(Question("test_frame", arguments), None)
     if not any(answers.by_node.values()):
-        raise NotFound(f"expected an open connection, got {connection_id[:40]!r}")
+        raise _unknown(connection_id)
 
 
 def _ask_nodes(question: Question, only: str | None) -> Answers:
@@ -139,7 +192,7 @@ async def _order(store: SharedStore, order: Order) -> None:
     """Raises NotFound, Unavailable."""
     found = await directory.find_connection(store, order.connection_id)
     if found is None:
-        raise NotFound(f"expected an open connection, got {order.connection_id[:40]!r}")
+        raise _unknown(order.connection_id)
     key = Keys.of(store, found.node).orders
 
     async def leave(redis: Redis) -> None:

@@ -76,6 +76,14 @@ def sighted(node: "Node", *, user_id: int | None, order: Order, limit: int) -> d
     }
 
 
+def sighted_one(node: "Node", *, connection: str) -> dict[str, Any] | None:
+    """That connection, None where it is not here."""
+    for one in node.connections:
+        if one.id == connection:
+            return _told(one, node.loop.time())
+    return None
+
+
 def in_order(sightings: Iterable[Sighting], wanted: Wanted) -> list[Sighting]:
     """Of all nodes together, the first ones."""
     keys: dict[str, Any] = {

@@ -316,6 +316,16 @@ class Connection:
         self.writer.abandon(CloseCode.SLOW_CONSUMER, f"took nothing for {stalled_s:.0f} s")
         self.end_subscriptions()
 
+    def abandon_stalled(self, limit_s: float) -> bool:
+        """Give it up if its peer has taken nothing for so long; whether that was so."""
+        if self.writer.closed:
+            return False
+        stalled_s = self.writer.stalled_s(asyncio.get_running_loop().time())
+        if stalled_s < limit_s:
+            return False
+        self._give_up(stalled_s)
+        return True
+
     def close(self, code: CloseCode, reason: str) -> None:
         """Write nothing more and close after what is queued already."""
         if not self.writer.closed:

@@ -57,6 +57,12 @@ class NumbersAnswer(HealthAnswer):
     values: dict[str, float]
 
 
+class LiveAnswer(NumbersAnswer):
+    """`alerts`: how many are open."""
+
+    alerts: int
+
+
 class MeasureAnswer(BaseModel):
     name: str
     unit: str

@@ -27,6 +27,7 @@ from status.api.shapes import (
     HealthAnswer,
     HistoryAnswer,
     HistoryQuery,
+    LiveAnswer,
     NumbersAnswer,
     SystemAnswer,
 )
@@ -49,6 +50,14 @@ class WebSocketStatusView(StatusView):
     def get(self, request: Request) -> Response:
         """The state of the whole, and the numbers, at most a few seconds old."""
         return Response(state.health())
+
+
+class LiveView(StatusView):
+    @extend_schema(operation_id="read_live_status", responses=LiveAnswer)
+    def get(self, request: Request) -> Response:
+        """The state at present in one answer, for a wall or a script: no lists."""
+        alerts = Alert.objects.filter(state=AlertState.OPEN).count()
+        return Response({**state.health(), "alerts": alerts})
 
 
 class SystemView(StatusView):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 class FakeWriter:
     closed = False
+    buffered = 0
 
 
 class FakeConnection:
@@ -25,6 +26,15 @@ class FakeConnection:
         self.opened_at = opened_at
         self.writer = FakeWriter()
         self.closes: list[tuple[CloseCode, str]] = []
+        self.subscriptions: dict[str, Any] = {}
+        self.address = "192.0.2.1"
+        self.credential = "session.abc"
+        self.stalled_s = 0.0
+
+    def abandon_stalled(self, limit_s: float) -> bool:
+        stalled = not self.writer.closed and self.stalled_s >= limit_s
+        self.writer.closed |= stalled
+        return stalled
 
     def close(self, code: CloseCode, reason: str) -> None:
         self.writer.closed = True

@@ -1,20 +1,15 @@
 """Operators' calls from a thread of a serving process, with its node's loop and store."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from realtime import node as node_module
 from realtime.fleet import operations
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import NotFound, Unavailable
 from realtime.security.endings import KICKED
-from realtime.shared.store import SharedStore
-from tests.fleet.fakes import FakeConnection, FakeNode
+from tests.fleet.serving import Serving, serving
 from tests.nodes.server import wait_until
 
 if TYPE_CHECKING:
@@ -24,59 +19,6 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.django_db  # what operators do is recorded
-
-
-class Serving:
-    """A loop in a thread of its own with two nodes; the first is this process's."""
-
-    def __init__(self, address: str | None) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
-        self.here, self.elsewhere = self.do(self._begin(address))
-
-    async def _begin(self, address: str | None) -> tuple[FakeNode, FakeNode]:
-        self.stores = [SharedStore(address, "t") if address else None for _ in range(2)]
-        nodes = (FakeNode(), FakeNode())
-        for node, store in zip(nodes, self.stores, strict=True):
-            node.shared = store
-            node.fleet = node.member(store)
-        return nodes
-
-    def do(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
-
-    def open(self, node: FakeNode, user_id: int) -> FakeConnection:
-        """A socket on that node, listed."""
-
-        async def opened() -> FakeConnection:
-            connection = node.open(user_id)
-            await node.fleet.look()
-            return connection
-
-        found: FakeConnection = self.do(opened())
-        return found
-
-    def stop(self) -> None:
-        async def close() -> None:
-            for store in self.stores:
-                if store is not None:
-                    await store.close()
-
-        self.do(close())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-
-@contextmanager
-def serving(monkeypatch: pytest.MonkeyPatch, address: str | None) -> Iterator[Serving]:
-    found = Serving(address)
-    monkeypatch.setattr(node_module, "_node", found.here)
-    try:
-        yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture
