@@ -28,9 +28,9 @@ _Sums = dict[tuple[str, int, str], Totals]  # by measure, step and process
 def past(wanted: Sequence[str], now: datetime) -> dict[str, Any]:
     """`{"begin", "step", "series": {measure: [value or null, ...]}}`, of the states of all
     components and of what is wanted beside them. Names that no component has are left out."""
-    known = {name: found for name in wanted if (found := measure_of(name)) is not None}
-    for one in components().values():
-        known[f"{one.name}.{STATE.name}"] = one, STATE
+    known = {name: one for name in wanted if (one := measure_of(name)) is not None}
+    for component in components().values():
+        known[f"{component.name}.{STATE.name}"] = component, STATE
     begin = floor_to(now, STEP_S) - timedelta(seconds=STEP_S * (STEPS - 1))
     by_component: dict[str, list[str]] = {}
     for component, measure in known.values():

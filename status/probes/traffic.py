@@ -1,6 +1,7 @@
 """What goes through each node: events of the streams that it has open, and to how many readers."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from realtime.components import Component, Finding, Look, Measure, Merge, Scope, State
@@ -20,13 +21,14 @@ class Traffic:
     moment is what was delivered, but for who came or went meanwhile.
     """
 
-    def __init__(self) -> None:
-        self._at = time.monotonic()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock()
         self._positions: dict[str, int] = {}
 
     def take(self, streams: "list[HubStream]") -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Values of the measures, and the busiest streams."""
-        now = time.monotonic()
+        now = self._clock()
         passed_s = max(now - self._at, 0.001)
         before, self._at = self._positions, now
         self._positions = {stream.name: stream.last for stream in streams}

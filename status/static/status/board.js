@@ -79,8 +79,11 @@ export class Board {
     const beginMs = Date.parse(begin);
     for (const [name, values] of Object.entries(series)) {
       const [component, measure] = name.split(".");
-      if (measure === "state") this.this.#pastOf(this.#bars.get(component), MINUTE_MS, beginMs, step, values, nowMs);
-      else this.#pastOf(this.#slots.get(name), SLOT_MS, beginMs, step, values, nowMs);
+      const [slots, slotMs] =
+        measure === "state"
+          ? [this.#bars.get(component), MINUTE_MS]
+          : [this.#slots.get(name), SLOT_MS];
+      if (slots !== undefined) fill(slots, slotMs, { beginMs, stepMs: step * 1000, values }, nowMs);
     }
   }
 
@@ -115,16 +118,6 @@ export class Board {
     this.nodes = nodes;
   }
 
-  #pastOf(slots, slotMs, beginMs, stepS, values, nowMs) {
-    if (slots === undefined) return;
-    values.forEach((value, at) => {
-      if (value === null) return;
-      const from = beginMs + at * stepS * 1000;
-      const to = Math.min(from + stepS * 1000, nowMs);
-      for (let ms = from; ms < to; ms += slotMs) slots.fill(ms, value);
-    });
-  }
-
   #slotsOf(name, merge) {
     if (!this.#slots.has(name)) {
       this.#slots.set(name, new Slots({ slotMs: SLOT_MS, length: WINDOW_MS / SLOT_MS, merge }));
@@ -136,4 +129,13 @@ export class Board {
       this.#bars.set(name, new Slots({ slotMs: MINUTE_MS, length: WINDOW_MS / MINUTE_MS }));
     }
   }
+}
+
+function fill(slots, slotMs, { beginMs, stepMs, values }, nowMs) {
+  values.forEach((value, at) => {
+    if (value === null) return;
+    const from = beginMs + at * stepMs;
+    const to = Math.min(from + stepMs, nowMs);
+    for (let ms = from; ms < to; ms += slotMs) slots.fill(ms, value);
+  });
 }

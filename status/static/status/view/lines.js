@@ -21,6 +21,12 @@ export function drawLines({ context, width, height }, lines, style, label) {
   if (inner.width <= 0 || inner.height <= 0) return;
   const top = niceTop(highest(lines));
   drawGrid(context, inner, top, style, label);
+  if (lines.every((line) => line.every(Number.isNaN))) {
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText("nothing measured", LEFT + inner.width / 2, TOP + inner.height / 4);
+    return;
+  }
   lines.forEach((line, at) => {
     context.strokeStyle = style.tones[at % style.tones.length];
     drawLine(context, inner, line, top);
