@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -34,13 +35,16 @@ def _may_look(request: HttpRequest) -> bool:
 
 def _for_operators(answer: Page) -> Page:
     """JSON for those alone who may follow `status`; 403 for others, who are not sent to sign in:
-    it is a script that asks."""
+    it is a script that asks. 503 while the database is away, which the script is used to."""
 
     @wraps(answer)
     def guarded(request: HttpRequest) -> HttpResponseBase:
-        if not _may_look(request):
-            return JsonResponse({"detail": "expected the right to see the status"}, status=403)
-        return answer(request)
+        try:
+            if not _may_look(request):
+                return JsonResponse({"detail": "expected the right to see the status"}, status=403)
+            return answer(request)
+        except DatabaseError:
+            return JsonResponse({"detail": "the database is away"}, status=503)
 
     return guarded
 

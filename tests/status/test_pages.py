@@ -133,6 +133,19 @@ def test_public_page_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch)
     assert asked == 1
 
 
+def test_scripts_are_told_that_the_database_is_away(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They ask again; no traceback every 10 s."""
+
+    def refuses(*_: Any) -> Any:
+        raise OperationalError("no")
+
+    monkeypatch.setattr("status.pages.views.may_read_status", refuses)
+    for path in ("/status/past/", "/status/streams/"):
+        assert operator.get(path).status_code == 503
+
+
 def sampled(member: str, component: str, minute: int, *values: dict[str, float]) -> None:
     """One step of 10 s per value, from that minute on."""
     for number, value in enumerate(values):
