@@ -1,10 +1,10 @@
 """Probes for supervisors and load balancers, which need no credentials and tell nothing else; and
-the API for those who may see the system's state.
+the API and the pages for those who may see the system's state.
 
 `counters` is for measuring: without DEBUG it is there for those alone who may read the status.
 """
 
-from django.urls import path
+from django.urls import include, path
 
 from status import health
 from status.api import connections, views
@@ -15,6 +15,7 @@ urlpatterns = [
     path("health/counters", health.counters),
     path("livez", health.live),
     path("readyz", health.ready),
+    path("status/", include("status.pages.urls")),
 ]
 api_urlpatterns = [
     path("websocket/status", views.WebSocketStatusView.as_view(), name="api-status"),

@@ -12,6 +12,7 @@ from status.probes import (
     process,
     redis,
     sockets,
+    traffic,
 )
 
 
@@ -25,6 +26,7 @@ def register_probes() -> None:
         hub.COMPONENT,
         jobs.COMPONENT,
         sockets.COMPONENT,
+        traffic.COMPONENT,
         *process.COMPONENTS,
         errors.COMPONENT,
         *machine.COMPONENTS,

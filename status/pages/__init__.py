@@ -1,0 +1,1 @@
+"""The pages of the system's state: shells, and what their scripts ask beside the API."""
