@@ -64,7 +64,7 @@ def test_numbers_come_only_where_somebody_listens() -> None:
     desk = Desk()
     desk.teller.board(view("ok"), 1)
     desk.teller.board(view("ok"), 1)
-    assert [one["data"] for one in desk.heard] == [{"values": {"redis.clients": 1.0}}] * 2
+    assert [one["data"]["values"] for one in desk.heard] == [{"redis.clients": 1.0}] * 2
     deserted = Desk(followers=0)
     deserted.teller.board(view("ok"), 1)
     deserted.teller.board(view("down"), 2)
