@@ -32,7 +32,7 @@ class RealtimeConfig(AppConfig):
         from realtime import checks, registry  # noqa: F401 - registers the system checks
         from realtime.audit import receivers  # noqa: F401 - connects the signal receivers
         from realtime.audit.gathering import flush
-        from realtime.broadcasts.counting import count_changed, on_arrivals
+        from realtime.broadcasts.moved import count_changed, on_arrivals
         from realtime.broadcasts.permissions import register_audiences
         from realtime.broadcasts.standing import standing_broadcasts
         from realtime.delivery.writing import register_arrivals
