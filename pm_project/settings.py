@@ -145,6 +145,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pm_project.security.ContentSecurityPolicyMiddleware",
+    "status.pages.away.DatabaseAwayMiddleware",
 ]
 ROOT_URLCONF = "pm_project.urls"
 ASGI_APPLICATION = "pm_project.asgi.application"
