@@ -12,9 +12,10 @@ from realtime.log.locks import lock_streams
 from realtime.protocol.streams import STATUS_STREAM
 from realtime.retrying import retried
 from status.alerts.deciding import TOLD, Course, Decision, Step
+from status.alerts.recovering import tried_for
 from status.alerts.rounds import Round
 from status.alerts.telling import tell
-from status.alerts.trying import what_was_tried
+from status.alerts.trying import as_tried, tell_tried, what_was_tried
 from status.models import Alert, AlertRule, AlertState
 
 
@@ -60,6 +61,8 @@ def apply(
     row = _inserted(rule, subject, fields) if fresh else _updated(alert, fields)
     if row is None:
         return False
+    if decision.step is Step.CLOSED:
+        tell_tried(rule.component, tried_for(rule.component, round_.tried, row.opened_at))
     if told:
         tell(rule, row, decision.step.value)
     return True
@@ -93,7 +96,10 @@ def _added(
     if decision.step in {Step.OPENED, Step.REOPENED} and subject in round_.errors:
         added["samples"] = list(round_.errors[subject].samples)
     if decision.step is Step.CLOSED and alert is not None:
-        added["tried"] = what_was_tried(rule.component, alert.opened_at, round_.at)
+        own = tried_for(rule.component, round_.tried, alert.opened_at)
+        incidents = what_was_tried(rule.component, alert.opened_at, round_.at)
+        tried = [*incidents, *(as_tried(one, round_.at) for one in own)]
+        added["tried"] = sorted(tried, key=lambda one: str(one["at"]))
         added["ended"] = (
             ("what it was about is gone" if rule.enabled else "the rule was switched off")
             if value is None

@@ -1,9 +1,11 @@
 """One moment's values, as the rules are evaluated against them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from status.alerts.recovering import CIRCUITS, reported
 from status.models import Subjects
 from status.view import Values, View
 
@@ -30,6 +32,7 @@ class Round:
     of_members: Mapping[str, Values] = field(default_factory=dict)
     errors: Mapping[str, ErrorClass] = field(default_factory=dict)
     whole: bool = True
+    tried: Sequence[Mapping[str, Any]] = ()  # what processes report of recoveries
 
     def subjects(self, kind: str) -> Mapping[str, Values]:
         """The values to evaluate a rule with, for each of its subjects."""
@@ -50,4 +53,5 @@ def round_of(view: View, at: datetime, *, whole: bool = True) -> Round:
             known = errors.get(name, ErrorClass())
             samples = (*known.samples, *told["samples"])[-MAX_SAMPLES:]
             errors[name] = ErrorClass(known.per_minute + told["per_minute"], samples)
-    return Round(at, view.values, view.of_members, errors, whole)
+    tried = reported(view.details.get(CIRCUITS, ()))
+    return Round(at, view.values, view.of_members, errors, whole, tried)
