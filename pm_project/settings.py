@@ -13,6 +13,7 @@ from urllib.parse import quote
 import dj_database_url
 
 from pm_project.environment import ROOT, load_environment
+from pm_project.mail import mail_settings
 
 PM = load_environment()
 BASE_DIR = ROOT
@@ -194,6 +195,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
+
+DEFAULT_FROM_EMAIL = PM.email_from
+globals().update(mail_settings(PM.email_url))
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
