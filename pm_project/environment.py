@@ -99,6 +99,16 @@ class Environment(BaseSettings):
 
     status_monitor: bool = _setting(True, "true or false")
     webhook_allow_private: bool = _setting(False, "true or false")
+    email_url: str | None = _setting(
+        None,
+        "smtp://USER:PASSWORD@HOST:PORT, smtps:// or smtp+starttls:// likewise, or console:",
+        pattern=r"^(console:$|smtp(s|\+starttls)?://[!-~]{1,500}$)",
+    )
+    email_from: str = _setting(
+        "status@localhost",
+        "an address such as status@example.org",
+        pattern=r"^[!-?A-~]+@[!-?A-~]+$",
+    )
 
     context_engine: bool = _setting(True, "true or false")
     memory_half_life_days: float = _setting(14.0, "days from 0.001 to 3650", ge=0.001, le=3650)
@@ -114,11 +124,13 @@ class Environment(BaseSettings):
     ai_timeout_s: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
     ai_max_concurrent: int = _setting(100, "a number from 1 to 10000", ge=1, le=10_000)
 
-    @field_validator("ai_base_url")
+    @field_validator("ai_base_url", "email_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         # Both raise ValueError for what is none; the port only when it is looked at.
-        if value is not None and (not (parts := urlsplit(value)).hostname or parts.port == 0):
+        if value is None or value == "console:":
+            return value
+        if not (parts := urlsplit(value)).hostname or parts.port == 0:
             raise ValueError("an address")
         return value
 

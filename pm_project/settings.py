@@ -13,6 +13,7 @@ from urllib.parse import quote
 import dj_database_url
 
 from pm_project.environment import ROOT, load_environment
+from pm_project.mail import mail_settings
 
 PM = load_environment()
 BASE_DIR = ROOT
@@ -145,6 +146,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pm_project.security.ContentSecurityPolicyMiddleware",
+    "status.pages.away.DatabaseAwayMiddleware",
 ]
 ROOT_URLCONF = "pm_project.urls"
 ASGI_APPLICATION = "pm_project.asgi.application"
@@ -193,6 +195,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
+
+DEFAULT_FROM_EMAIL = PM.email_from
+globals().update(mail_settings(PM.email_url))
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -44,7 +44,7 @@ COMPONENT = Component(
     name="jobs",
     label="Jobs",
     scope=Scope.SYSTEM,
-    every_s=2.5,
+    every_s=1.5,
     limit_s=9.0,
     meaning={
         State.DEGRADED: "a job that is ready to run has waited for 30 s",

@@ -121,6 +121,11 @@ WRONG = [
     ("REALTIME_CHAT_BROADCASTING", "sometimes"),
     ("STATUS_MONITOR", "sometimes"),
     ("WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8"),
+    ("EMAIL_URL", "http://mail.example.org"),
+    ("EMAIL_URL", "smtp://:25"),
+    ("EMAIL_URL", "smtp://mail.example.org:mail"),
+    ("EMAIL_FROM", "status"),
+    ("EMAIL_FROM", "status@example.org\r\nBcc: everyone@example.org"),
     ("AI_MODEL", "gpt"),
     ("AI_MODEL", "openai:"),
     ("AI_BASE_URL", "localhost:11434"),
@@ -182,6 +187,7 @@ def test_secret_is_needed_outside_debug(monkeypatch: pytest.MonkeyPatch) -> None
         ("SECRET_KEY", "hunter2"),
         ("DATABASE_URL", "mysql://ada:hunter2@db.example.org/pm"),
         ("REDIS_URL", "redis//:hunter2@cache.example.org:6379"),
+        ("EMAIL_URL", "imap://ada:hunter2@mail.example.org"),
     ],
 )
 def test_secrets_are_never_printed(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
