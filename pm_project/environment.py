@@ -57,6 +57,7 @@ class Environment(BaseSettings):
         pattern=r"^(postgres(ql)?|sqlite)://",
     )
     database_failover: Literal["detect", "lossless"] = _setting("detect", "detect or lossless")
+    database_prepared: bool = _setting(True, "true or false")
     redis_url: str | None = _setting(
         None,
         "redis://, rediss:// or unix:// addresses separated by commas, or memory://",

@@ -15,6 +15,7 @@ class Options(Protocol):
     data_dir: Path
     redis_url: str | None
     database_failover: str
+    database_prepared: bool
     websocket_enabled: bool
     websocket_port: int
     websocket_cors_origins: tuple[str, ...]

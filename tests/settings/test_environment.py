@@ -77,6 +77,7 @@ WRONG = [
     ("DATABASE_URL", "mysql://host/name"),
     ("DATABASE_URL", "postgres://host:port/name"),
     ("DATABASE_FAILOVER", "maybe"),
+    ("DATABASE_PREPARED", "maybe"),
     ("REDIS_URL", "http://host"),
     ("WEBSOCKET_ENABLED", "2"),
     ("WEBSOCKET_PORT", "abc"),
