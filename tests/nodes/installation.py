@@ -47,7 +47,6 @@ class Installation:
 
     def demo(self) -> dict[str, Any]:
         """Make the demo; what `manage.py demo --json` says of it, new keys included."""
-        self.manage("migrate", "--verbosity", "0")
         found: dict[str, Any] = json.loads(self.manage("demo", "--json", "--new-keys"))
         return found
 
