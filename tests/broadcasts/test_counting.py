@@ -148,7 +148,7 @@ def run_counting(monkeypatch: pytest.MonkeyPatch, turn: Callable[[list[int]], Tu
         pauses.append(seconds)
 
     monkeypatch.setattr(moved, "in_database", at_once)
-    monkeypatch.setattr(moved.asyncio, "sleep", pause)
+    monkeypatch.setattr("realtime.broadcasts.moved.asyncio.sleep", pause)
     async_to_sync(moved._count_all)(moved.IDLE)
     return pauses
 
