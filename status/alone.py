@@ -37,20 +37,24 @@ class Alone:
         self.outage: Outage | None = None
         self.rules: Sequence[AlertRule] = ()
         self._teller = teller
-        self._text = ""
         self._ahead = Ahead(())
         self._round_at = 0.0
+        self._ended_at_s: float | None = None
 
-    def begin(self, now: datetime, error: Exception) -> None:
+    def begin(self, now: datetime) -> None:
         """The database did not answer, or goes on not to."""
-        self._text = str(error) or "it does not answer in time"
         if self.outage is None:
             self.outage = Outage(now, {})
             self._ahead = Ahead(self.rules)
             self._round_at = 0.0
 
-    def end(self) -> None:
-        self.outage = None
+    def end(self, now_s: float) -> None:
+        """It answers; nothing where it did all the time."""
+        if self.outage is not None:
+            self.outage, self._ended_at_s = None, now_s
+
+    def ended_within(self, limit_s: float, now_s: float) -> bool:
+        return self._ended_at_s is not None and now_s - self._ended_at_s < limit_s
 
     def due(self, now_s: float) -> bool:
         """Whether it is time for another look at what this node sees."""
@@ -59,7 +63,8 @@ class Alone:
     @property
     def finding(self) -> Finding:
         """Of the database."""
-        return Finding(State.DOWN, self._text)
+        since = "" if self.outage is None else f" since {self.outage.since:%H:%M:%S} UTC"
+        return Finding(State.DOWN, f"no answer{since}")
 
     def tell(self, view: View, at: datetime, now_s: float) -> Round | None:
         """Tell this node's readers; the round for the rules. None where there is no outage."""

@@ -8,9 +8,6 @@ rounds for the rules are kept until they can be evaluated.
 
 import asyncio
 import logging
-import os
-import socket
-import uuid
 from collections import deque
 from contextlib import suppress
 from datetime import timedelta
@@ -29,12 +26,14 @@ from status.alerts.rounds import Round, round_of
 from status.alone import DATABASE, Alone, Outage
 from status.buckets import Buckets
 from status.exchange import (
+    ALIVE_S,
     EXCHANGE_EVERY_S,
     Exchanged,
     MemberView,
     Report,
     exchange,
     leave,
+    worker_id,
     write_view,
 )
 from status.models import MemberKind
@@ -69,7 +68,7 @@ class Monitor:
 
     def __init__(self, node: "Node | None") -> None:
         self._kind = MemberKind.WORKER if node is None else MemberKind.NODE
-        self.id = node.id if node is not None else _worker_id()
+        self.id = node.id if node is not None else worker_id()
         scopes = {Scope.PROCESS} if node is None else set(Scope)
         self.watches = {
             name: Watch(component, node, self._found)
@@ -103,6 +102,11 @@ class Monitor:
         """Whether it could judge by itself."""
         return bool(self._alone.rules)
 
+    @property
+    def newly_back(self) -> bool:
+        """Whether the database was away until a moment ago: processes have yet to say they live."""
+        return self._alone.ended_within(ALIVE_S, self._loop.time())
+
     async def run(self) -> None:
         """The monitor's task; it ends with the process."""
         looking = self._loop.create_task(self._look())
@@ -132,7 +136,7 @@ class Monitor:
         try:
             async with asyncio.timeout(DATABASE_LIMIT_S):
                 await self._exchange()
-            self._alone.end()
+            self._alone.end(self._loop.time())
             await self._write()
         except (DatabaseAway, BreakerOpen, TimeoutError) as error:
             self._go_on_alone(error)
@@ -281,7 +285,7 @@ class Monitor:
         """The database does not answer."""
         if self.outage is None:
             logger.warning("status not exchanged: %s", error or "the database hangs")
-        self._alone.begin(self._now(), error)
+        self._alone.begin(self._now())
         if self._alone.due(self._loop.time()):
             self._tell_alone()
 
@@ -294,7 +298,3 @@ class Monitor:
         round_ = self._alone.tell(seen, self._now(), self._loop.time())
         if round_ is not None:
             self._rounds.append(round_)
-
-
-def _worker_id() -> str:
-    return f"{socket.gethostname()[:24]}.{os.getpid()}.{uuid.uuid4().hex[:8]}"

@@ -20,6 +20,7 @@ from status import view as view_module
 from status.exchange import exchange
 from status.models import AlertRule, Board, Member, Sample
 from status.monitor import Monitor
+from status.probes import jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -203,6 +204,7 @@ def test_while_the_database_is_away_readers_hear_it_and_the_alert_is_written_lat
         await stage.until(lambda: len(stage.updates()) > heard)
         assert stage.updates()[-1]["parts"]["database"] == "ok"
         assert monitor.outage is None
+        assert monitor.newly_back
         opened, closed = await until_written("opened", "closed")
         assert opened["opened_at"] == closed["opened_at"] == ahead["data"]["opened_at"]
 
@@ -282,3 +284,14 @@ def test_one_probe_that_fails_costs_nothing_else(stage: Stage) -> None:
         )
 
     stage.run(scenario)
+
+
+def test_workers_have_time_to_say_that_they_live_after_an_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None could while the database was away: its outage was an alert of the jobs as well."""
+    monitor = SimpleNamespace(newly_back=True)
+    monkeypatch.setattr(jobs, "process_monitor", lambda: monitor)
+    assert asyncio.run(jobs.look()).state is State.UNKNOWN
+    monitor.newly_back = False
+    assert asyncio.run(jobs.look()).state is State.DOWN
