@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 
 class Node:
-    """`connections` are the open sockets of this process; `draining` once a stop was announced."""
+    """`connections` are the open sockets of this process, `turnover` tells whether they are still
+    the same; `draining` once a stop was announced."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex[:12]
@@ -67,6 +68,7 @@ class Node:
         store = PresenceStore(self.shared) if self.shared is not None else None
         self.presence = Presence(self.hub, store)
         self.connections: SmallSet[Connection] = SmallSet()
+        self.turnover = 0  # sockets that came or went, ever
         self.refused = 0  # sockets above the limit of connections; for status
         self.draining = False
         self.drain_window_s = 0.0
@@ -102,8 +104,13 @@ class Node:
         else:
             self.reporter.up(CHANNEL_LAYER, "the channel layer delivers again")
 
+    def add(self, connection: "Connection") -> None:
+        self.connections.add(connection)
+        self.turnover += 1
+
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)
+        self.turnover += 1
         if not self.connections:
             self._empty.set()
 

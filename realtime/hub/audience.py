@@ -9,6 +9,7 @@ from array import array
 from typing import TYPE_CHECKING, Protocol
 
 from realtime.hub.slices import write_slice
+from realtime.hub.subscription import SubscriptionState
 from realtime.protocol.batch import Batch, Codec
 from realtime.small import SmallSet
 
@@ -120,6 +121,15 @@ class Audience:
 
     def __contains__(self, subscription: "Subscription") -> bool:
         return subscription.block is not None or subscription in self.singles
+
+    @property
+    def behind(self) -> int:
+        """How many are being caught up: none of those in blocks, who are level."""
+        count = 0
+        for one in self.singles:
+            if one.state is SubscriptionState.CATCHING_UP:
+                count += 1
+        return count
 
     def add(self, subscription: "Subscription") -> None:
         self.singles.add(subscription)

@@ -91,7 +91,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
         connection = Connection(introduction.authenticated, node.hub, writer)
         connection.address = sys.intern(client)  # many come through one proxy
-        node.connections.add(connection)
+        node.add(connection)
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
         )
