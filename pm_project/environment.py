@@ -76,6 +76,8 @@ class Environment(BaseSettings):
     websocket_max_message_bytes: int = _setting(
         65_536, "bytes from 1024 to 1048576", ge=1024, le=2**20
     )
+    websocket_ticket_limit: int = _setting(100, "a number from 1 to 100000", ge=1, le=100_000)
+    websocket_newcomers_per_address: int = _setting(100, "a number from 1 to 500", ge=1, le=500)
     drain_window: float = _setting(10.0, "seconds from 0 to 600", ge=0, le=600)
 
     worker: bool = _setting(True, "true or false")

@@ -75,7 +75,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             introduction = await self._admit(scope, node)
             if introduction is None:
                 await accept()
-                introduction = await introduced(receive, send, node)
+                introduction = await introduced(receive, send, node, client)
             if introduction is None:
                 return
             self._check_room(node)  # again: of a crowd at the door all saw the same room before

@@ -11,8 +11,11 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg.types.numeric import Int8
 
+# The stubs know nothing of psycopg behind Django's cursors.
+_ServerBindingCursor: Any = base.ServerBindingCursor
 
-class PreparedCursor(base.ServerBindingCursor):
+
+class PreparedCursor(_ServerBindingCursor):  # type: ignore[misc]
     """Django's cursor with parameters bound by the server, whose types must be plain from the
     statement. For few, fixed texts: each stays with the connection."""
 
