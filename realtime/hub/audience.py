@@ -8,6 +8,7 @@ for each member the descriptor to write to and nothing else that a fan-out needs
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from realtime.metrics.core import DELIVERIES
 from realtime.protocol.batch import Batch, Codec
 from realtime.small import SmallSet
 
@@ -55,6 +56,7 @@ class Block:
         if last is not None:
             self.cursor = last
         size = len(data)
+        DELIVERIES.total += len(frames) * len(self.members)
         put = write
         taken: dict[int, int] = {}  # by those who took less
         for descriptor in self.members.values():

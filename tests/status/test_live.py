@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client, Frame
 from tests.nodes.installation import Installation, temporary_installation
-from tests.nodes.server import Server, running
+from tests.nodes.server import Server, running, wait_until
 from tests.nodes.worker import WorkerProcess
 
+TOKEN = "a-token-of-prometheus"
 WITHIN_S = 30.0  # on a busy machine; 10 s are promised and measured in docs/status.md
 
 
@@ -34,7 +36,9 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("status")
     with (
-        temporary_installation(folder, STATUS_MONITOR="true", DRAIN_WINDOW="0") as installation,
+        temporary_installation(
+            folder, STATUS_MONITOR="true", DRAIN_WINDOW="0", METRICS_TOKEN=TOKEN
+        ) as installation,
         Backstage(installation) as backstage,
     ):
         operator = backstage("person", name="Olga", permission="status.view_status")
@@ -76,6 +80,35 @@ def alert(client: Client, name: str, state: str) -> Frame:
         ),
         WITHIN_S,
     )
+
+
+def scraped(server: Server) -> dict[str, float]:
+    """Every sample of `/metrics`, by its name and labels."""
+    answer = server.request("GET", "/metrics", authorization=f"Bearer {TOKEN}")
+    assert answer.status_code == 200, answer.text
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_any_node_tells_the_numbers_of_all(site: Site, stack: ExitStack) -> None:
+    """Two nodes with a socket each, and a worker: whichever is asked."""
+    clients = [site.follow(stack, server) for server in site.servers]
+    for client in clients:
+        client.ok("ping")
+
+    def told_by(server: Server) -> bool:
+        found = scraped(server)
+        return (
+            found.get("pm_connections") == len(clients)
+            and found.get('pm_processes{kind="node"}') == len(site.servers)
+            and found.get('pm_processes{kind="worker"}') == 1
+            and found.get('pm_commands_total{command="ping"}', 0) >= len(clients)
+            and found.get('pm_component_state{component="jobs"}') == 0
+        )
+
+    for server in site.servers:
+        wait_until(partial(told_by, server), "the numbers of all processes", WITHIN_S)
+        assert scraped(server)["pm_connects_total"] >= len(clients)
 
 
 def test_a_worker_goes_and_comes(site: Site, stack: ExitStack) -> None:
