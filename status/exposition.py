@@ -149,4 +149,4 @@ def as_json(found: Totals) -> dict[str, Any]:
             for labels, value in one.samples
         ]
         told.append({"name": one.name, "kind": one.kind, "text": one.text, "samples": samples})
-    return {"complete": found.complete, "metrics": told}
+    return {"complete": found.complete, "silent": list(found.silent), "metrics": told}

@@ -54,9 +54,11 @@ class MetricAnswer(BaseModel):
 
 
 class MetricsAnswer(BaseModel):
-    """`complete` is false where not all processes could be asked: there are no counters then."""
+    """`complete` is false where not all processes could be asked: there are no counters then.
+    `silent` are the processes whose numbers are old: they do not answer, and have not stopped."""
 
     complete: bool
+    silent: list[str]
     metrics: list[MetricAnswer]
 
 

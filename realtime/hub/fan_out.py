@@ -92,7 +92,7 @@ class FanOut:
 
     def committed(self, at: float) -> None:
         """Something to be handed out was committed then, by the clock of whoever did it."""
-        if self._committed_at is None:
+        if self._committed_at is None or at < self._committed_at:
             self._committed_at = at
 
     def run(self, last: int) -> None:

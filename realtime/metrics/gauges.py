@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from realtime.node import Node
     from realtime.sockets.connection import Connection
 
+SILENT = "processes_silent"
 SLICE = 500  # sockets looked at before others have their turn
 
 
@@ -48,6 +49,7 @@ GAUGES = {
             "breaker_state", "0 closed, 1 lets one probe through, 2 open", ("breaker",), Merge.MAX
         ),
         Gauge("processes", "processes that tell their numbers", ("kind",)),
+        Gauge(SILENT, "processes that told their numbers and no longer do, without having stopped"),
     )
 }
 READS = {

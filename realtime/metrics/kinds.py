@@ -48,27 +48,28 @@ class Counter:
 
 
 class Histogram:
-    """Seconds, in buckets up to and with each of `bounds`; to be observed in one thread."""
+    """Seconds, in buckets up to and with each of `bounds`; to be observed in one thread. `counts`
+    has each bucket's own, and one more for what is above all bounds."""
 
-    __slots__ = ("_counts", "_sum", "bounds", "name", "text")
+    __slots__ = ("bounds", "counts", "name", "text", "total_s")
 
     def __init__(self, name: str, text: str, bounds: tuple[float, ...] = BUCKETS_S) -> None:
         self.name = name
         self.text = text
         self.bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
+        self.counts = [0] * (len(bounds) + 1)
+        self.total_s = 0.0
         _known[name] = self
 
     def observe(self, value_s: float) -> None:
-        self._counts[bisect_left(self.bounds, value_s)] += 1
-        self._sum += value_s
+        self.counts[bisect_left(self.bounds, value_s)] += 1
+        self.total_s += value_s
 
     def series(self) -> Iterator[tuple[str, float]]:
         """Each bucket's own count by its place, and the sum."""
-        for place, count in enumerate(self._counts):
+        for place, count in enumerate(self.counts):
             yield f"{self.name}{SEPARATOR}{place}", count
-        yield f"{self.name}{SEPARATOR}{SUM}", self._sum
+        yield f"{self.name}{SEPARATOR}{SUM}", self.total_s
 
 
 def known() -> Mapping[str, Counter | Histogram]:

@@ -5,8 +5,9 @@ metrics:gone   hash: series -> the sum of processes that ended long ago
 
 A sum must not fall when a process ends: Prometheus would take that for a restart of everything, and
 count all that is left once more. So what a process told last goes on counting; an hour later (or
-when a hundred younger ones have ended) it is added to `gone`. What it counted after it told last is
-lost: at most 5 s of a process that was killed.
+when a hundred younger ones have ended) it is added to `gone`. Who stops tells its counts a last
+time, and no gauges: it is how a process that ended is known from one that hangs. What was counted
+after that is lost: at most 5 s of a process that was killed.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from redis.asyncio import Redis
 
 from realtime import publisher
 from realtime.components import Merge
-from realtime.metrics.gauges import GAUGES, Numbers, numbers
+from realtime.metrics.gauges import GAUGES, SILENT, Numbers, numbers
 from realtime.metrics.kinds import SEPARATOR
 from realtime.protocol.errors import Unavailable
 from realtime.shared.store import BACKGROUND_LIMIT_S, SharedStore, shared_store
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 TELL_EVERY_S = 5.0
 ALIVE_S = 15  # since a process told its numbers last
+MISSED_S = 300  # who is silent for longer was killed, and is missed no more
 FOLD_AFTER_S = 3_600
 MAX_ENDED = 100
 
@@ -50,11 +53,15 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Totals:
     """By series. Where not all processes could be asked (`complete`), `counts` is empty: a part of
-    a sum would look like a restart; and `gauges` are those of this process."""
+    a sum would look like a restart; and `gauges` are those of this process.
+
+    `silent` are the processes that should have told their numbers and did not: their counts are
+    those of before, and they are not in the gauges."""
 
     counts: dict[str, float]
     gauges: dict[str, float]
     complete: bool = True
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,14 @@ class _Told:
         at, _, content = raw.partition(b" ")
         return cls(process.decode(), raw, int(at), Numbers(*json.loads(content)))
 
+    def missed(self, now: int) -> bool:
+        """Whether it is silent without having stopped."""
+        return ALIVE_S <= now - self.at < MISSED_S and bool(self.numbers.gauges)
+
 
 async def telling(node: "Node | None") -> None:
-    """The background task of each node and worker: its numbers are told every 5 s."""
+    """The background task of each node and worker: its numbers are told every 5 s, and its counts
+    once more when it stops."""
     store = shared_store() if node is None else node.shared
     if store is None:
         return
@@ -86,6 +98,8 @@ async def telling(node: "Node | None") -> None:
                 logger.exception("numbers not told")
             await asyncio.sleep(TELL_EVERY_S)
     finally:
+        with suppress(Unavailable):
+            await tell(store, Numbers((await numbers(node)).counts, {}))
         if node is None:
             await store.close()
 
@@ -133,7 +147,10 @@ async def together(store: SharedStore) -> Totals:
             counts[series] += value
     alive = [one for one in processes if one.at > now - ALIVE_S]
     await _fold(store, [one for one in processes if one.at <= now - ALIVE_S], now)
-    return Totals(dict(counts), _merged(one.numbers.gauges for one in alive))
+    gauges = _merged(one.numbers.gauges for one in alive)
+    silent = tuple(sorted(one.process for one in processes if one.missed(now)))
+    gauges[SILENT] = float(len(silent))
+    return Totals(dict(counts), gauges, silent=silent)
 
 
 async def _fold(store: SharedStore, ended: list[_Told], now: int) -> None:

@@ -1,19 +1,15 @@
 """`/metrics` and its twin in JSON: what is told, and to whom."""
 
-import json
-import re
 from typing import Any
 
 import pytest
-import yaml
 from django.contrib.auth.models import Permission
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat.models import User
-from pm_project.environment import ROOT, Environment
+from pm_project.environment import Environment
 from realtime.metrics.core import COMMAND_S, CONNECTS
-from realtime.metrics.gauges import GAUGES, READS
 from realtime.metrics.kinds import known
 from realtime.metrics.ledger import Totals
 from realtime.models import ApiKey
@@ -130,23 +126,3 @@ def test_states_of_components() -> None:
     assert isinstance(measures, Family)
     assert states.samples == [(("redis",), 2.0)]
     assert measures.samples == [(("cpu.percent",), 7.5)]
-
-
-@pytest.mark.parametrize("name", ["grafana.json", "prometheus-alerts.yml"])
-def test_what_is_shown_and_watched_is_there(scraper: Client, name: str) -> None:
-    """A panel or an alert on a name that nobody tells would stay empty without a word."""
-    text = (ROOT / "docs" / name).read_text()
-    if name.endswith("json"):
-        text = "\n".join(
-            target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]
-        )
-    else:
-        rules = yaml.safe_load(text)["groups"][0]["rules"]
-        text = "\n".join(rule["expr"] for rule in rules)
-    counters = {f"pm_{metric}" for metric in (*known(), *READS)}
-    told = counters | {f"pm_{metric}" for metric in (*GAUGES, "component_state", "measure")}
-    told.add("pm_metrics_complete")
-    used = set(re.findall(r"pm_[a-z_]+", text))
-    assert used
-    assert {re.sub(r"_(total|bucket)$", "", one) for one in used} <= told
-    assert {one for one in used if one.endswith("_total")} <= {f"{one}_total" for one in counters}
