@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 _USERINFO = re.compile(r"[^'\"/,@]*@")  # of an address: user and password
+_TOKEN = re.compile(r"[!-~]{16,500}")
 _HEADER_SAFE = re.compile(r"[!-~]{1,500}")
-_SECRETS = {"secret_key", "ai_api_key"}
+_SECRETS = {"secret_key", "ai_api_key", "metrics_token"}
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
@@ -101,6 +102,12 @@ class Environment(BaseSettings):
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
     status_monitor: bool = _setting(True, "true or false")
+    metrics_token: SecretStr | None = _setting(
+        None, "16 to 500 printable characters without spaces"
+    )
+    metrics_addresses: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "addresses or networks such as 10.0.0.0/8 separated by commas"
+    )
     webhook_allow_private: bool = _setting(False, "true or false")
     email_url: str | None = _setting(
         None,
@@ -144,7 +151,20 @@ class Environment(BaseSettings):
             raise ValueError("a key")
         return value
 
-    @field_validator("allowed_hosts", "trusted_proxies", "websocket_cors_origins", mode="before")
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("a token")
+        return value
+
+    @field_validator(
+        "allowed_hosts",
+        "trusted_proxies",
+        "websocket_cors_origins",
+        "metrics_addresses",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -159,12 +179,12 @@ class Environment(BaseSettings):
                 raise ValueError(origin)
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "metrics_addresses")
     @classmethod
-    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Refused here, because uvicorn would take a mistyped one for a name and say nothing."""
-        for proxy in value:
-            ip_network(proxy)  # raises ValueError
+        for network in value:
+            ip_network(network)  # raises ValueError
         return value
 
     @field_validator("data_dir")

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from realtime.audit.recording import record_nowait
 from realtime.conf import options
+from realtime.metrics.core import CONNECTS, REFUSED, code_label
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import RealtimeError
@@ -80,6 +81,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
                 return
             self._check_room(node)  # again: of a crowd at the door all saw the same room before
         except Refusal as refusal:
+            REFUSED.add(code_label(refusal.code))
             node.refused += refusal.code is CloseCode.OVERLOADED
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
             _note_refused(refusal, scope, client)
@@ -92,6 +94,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         connection = Connection(introduction.authenticated, node.hub, writer)
         connection.address = sys.intern(client)  # many come through one proxy
         node.add(connection)
+        CONNECTS.total += 1
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
         )
