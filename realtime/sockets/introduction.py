@@ -15,7 +15,14 @@ from realtime.protocol.validation import shown, validated
 from realtime.security.identity import Authenticated
 from realtime.sockets.basics import Authenticate
 from realtime.sockets.connection import command_id
-from realtime.sockets.handshake import Refusal, by_ticket, excess, overloaded, refusal_after
+from realtime.sockets.handshake import (
+    Refusal,
+    by_ticket,
+    excess,
+    overloaded,
+    refusal_after,
+    refusal_of_credentials,
+)
 
 if TYPE_CHECKING:
     from realtime.node import Node
@@ -58,7 +65,7 @@ async def introduced(receive: Receive, send: Send, node: "Node") -> Introduction
     except RealtimeError as error:
         await send({"type": "websocket.send", "text": error_frame(number, error).decode()})
         if isinstance(error, Unauthorized | NotFound):
-            raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
+            raise refusal_of_credentials(error) from error
         raise refusal_after(error) from error
 
 
