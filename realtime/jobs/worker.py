@@ -95,6 +95,7 @@ class Worker:
         autodiscover_modules("jobs")
         import_module("realtime.jobs.chores")
         import_module("realtime.broadcasts.jobs")
+        import_module("realtime.bans.jobs")
         attach_local_worker(self._hear_locally)
         self._leases.start()
         helpers = [
