@@ -101,6 +101,10 @@ class Environment(BaseSettings):
     realtime_memory_updates: bool = _setting(True, "true or false")
     realtime_chat_broadcasting: bool = _setting(True, "true or false")
 
+    log_format: Literal["line", "json"] = _setting("line", "line or json")
+    realtime_trace: bool = _setting(False, "on or off")
+    realtime_otel: bool = _setting(False, "on or off")
+
     status_monitor: bool = _setting(True, "true or false")
     metrics_token: SecretStr | None = _setting(
         None, "16 to 500 printable characters without spaces"
