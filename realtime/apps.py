@@ -32,7 +32,9 @@ class RealtimeConfig(AppConfig):
         from realtime import checks, registry  # noqa: F401 - registers the system checks
         from realtime.audit import receivers  # noqa: F401 - connects the signal receivers
         from realtime.audit.gathering import flush
-        from realtime.broadcasts.counting import count_changed, on_arrivals
+        from realtime.bans import receivers as _  # noqa: F401 - connects its receiver
+        from realtime.bans.networks import enforce
+        from realtime.broadcasts.moved import count_changed, on_arrivals
         from realtime.broadcasts.permissions import register_audiences
         from realtime.broadcasts.standing import standing_broadcasts
         from realtime.delivery.writing import register_arrivals
@@ -44,6 +46,7 @@ class RealtimeConfig(AppConfig):
         from realtime.sockets.sweep import register_sweep
 
         register_sweep(flush)
+        register_sweep(enforce)
         register_sweep(tell_changes)
         register_arrivals(on_arrivals)
         register_sweep(count_changed)  # behind that of `acks`: it has just been written then

@@ -72,7 +72,9 @@ class Publisher:
         self.failed = 0
         # Without it each stream's hint would wait for a Redis that hangs, and late hints follow
         # its return. It is tried again before nodes leave polling, which takes 3 s.
-        self.breaker = CircuitBreaker("publisher", failures=3, wait_s=0.5, max_wait_s=2.0)
+        self.breaker = CircuitBreaker(
+            "publisher", part="channel_layer", failures=3, wait_s=0.5, max_wait_s=2.0
+        )
         self._queue: deque[_Announcement] = deque()
         self._queued_bytes = 0
         self._turn = threading.Lock()  # of the queue and its size

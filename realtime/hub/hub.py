@@ -231,6 +231,8 @@ class Hub:
             await asyncio.sleep(POLL_EVERY_S)
             due = time.monotonic() - checked_at >= CHECK_EVERY_S
             everything = due or self.layer.polling
+            if not everything and not self.relay.polled:
+                continue  # as nearly always: nothing is gone through then
             joined = self.relay.joined
             streams = [
                 s

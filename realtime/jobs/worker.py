@@ -95,6 +95,7 @@ class Worker:
         autodiscover_modules("jobs")
         import_module("realtime.jobs.chores")
         import_module("realtime.broadcasts.jobs")
+        import_module("realtime.bans.jobs")
         attach_local_worker(self._hear_locally)
         self._leases.start()
         helpers = [
@@ -163,7 +164,7 @@ class Worker:
                 older.lose()
             claimed = Claim.of(row, self._processes.executor)
             self._claims[row.pk] = claimed
-            running = self._loop.create_task(self._run(claimed))
+            running = self._loop.create_task(self._run_for_its_cause(claimed))
             self._running.add(running)
             running.add_done_callback(self._running.discard)
         return len(rows) == limit
@@ -175,6 +176,10 @@ class Worker:
         self._failing = True
 
     # Running
+
+    async def _run_for_its_cause(self, claimed: Claim) -> None:
+        with claimed.for_its_cause():
+            await self._run(claimed)
 
     async def _run(self, claimed: Claim) -> None:
         began = self._loop.time()

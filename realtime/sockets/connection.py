@@ -44,7 +44,7 @@ from realtime.small import Subscriptions
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
-from realtime.sockets.commands import registered_command
+from realtime.sockets.commands import commanded, registered_command
 from realtime.sockets.round import Round
 from realtime.sockets.writer import Writer
 
@@ -255,7 +255,8 @@ class Connection:
                 if self.writer.closed:
                     return  # the rights that the command was sent with may have ended
                 command = self._commands.popleft()
-                self.writer.reply_nowait(await self._answer(command))
+                with commanded(self.id, command):
+                    self.writer.reply_nowait(await self._answer(command))
                 self._run_after_reply()
         finally:
             self._running = self._commands = None
@@ -274,7 +275,8 @@ class Connection:
     async def run_first(self, command: dict[str, Any]) -> None:
         """Run a command that the path implies, replied to with id 0. Raises what refused it."""
         try:
-            frame = await self._result({"id": 0, **command})
+            with commanded(self.id, {"id": 0, **command}):
+                frame = await self._result({"id": 0, **command})
         except RealtimeError as error:
             self.writer.reply_nowait(error_frame(0, error))
             raise

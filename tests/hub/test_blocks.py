@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 @pytest.fixture
 def descriptors(monkeypatch: pytest.MonkeyPatch) -> Descriptors:
     made = Descriptors()
-    monkeypatch.setattr(audience, "write", made.write)
+    monkeypatch.setattr(audience, "write_slice", made.write_slice)
     return made
 
 
