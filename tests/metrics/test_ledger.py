@@ -98,7 +98,8 @@ def test_a_process_that_stops_tells_it(scenario: Scenario, redis: "Redis") -> No
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        [process] = redis.hkeys(TOLD)
+        keys: Any = redis.hkeys(TOLD)
+        [process] = keys
         aged(redis, process.decode(), 20)
         found = await together(store)
         assert found.counts["connects"] == before + 7
