@@ -23,7 +23,7 @@ CROWD = 20
 @pytest.fixture
 def descriptors(monkeypatch: pytest.MonkeyPatch) -> Descriptors:
     made = Descriptors()
-    monkeypatch.setattr(audience, "write", made.write)
+    monkeypatch.setattr(audience, "write_slice", made.write_slice)
     return made
 
 
