@@ -6,7 +6,7 @@
 # make conformance                   RFC 6455: the Autobahn cases, and docs/conformance.md
 # make check                         format, lint, types, import directions, migrations, API schema
 
-.PHONY: help install install-dev run test test-postgres check bench conformance latency faults
+.PHONY: help install install-dev native run test test-postgres check bench conformance latency faults
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -56,8 +56,12 @@ $(VENV)/.installed-bench: requirements.txt requirements-bench.txt $(VENV)/.insta
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
-install: $(VENV)/.installed
-install-dev: $(VENV)/.installed-dev
+install: $(VENV)/.installed native
+install-dev: $(VENV)/.installed-dev native
+
+# A few lines of C, where there is a compiler. Everything works without.
+native: $(VENV)/.installed
+	@$(PY) -m realtime.hub.compiling
 
 run: install
 	@$(MANAGE) migrate --verbosity 0
@@ -98,5 +102,5 @@ latency: install-dev
 	$(PY) -m bench.latency $(ARGS)
 
 # Peers that are not installed are skipped with the command that installs them.
-bench: $(VENV)/.installed-dev $(VENV)/.installed-bench
+bench: $(VENV)/.installed-dev $(VENV)/.installed-bench native
 	$(PY) -m bench.run $(ARGS)

@@ -25,8 +25,10 @@ from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
+from status.channels.notice import Notice
 from status.exchange import living
-from status.models import Board
+from status.jobs import enqueue_notices
+from status.models import Board, NotificationChannel
 
 _numbers = itertools.count(1)
 _run = uuid.uuid4().hex[:6]
@@ -286,3 +288,32 @@ def board() -> dict[str, Any]:
     row = Board.objects.get(pk=1)
     nodes = living().filter(kind="node").values_list("pk", flat=True)
     return {"holder": row.holder, "members": list(nodes), **row.view}
+
+
+def notify(channels: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Make those channels, by name with their fields, and tell all of them of one alert; the ids of
+    the jobs."""
+    for name, fields in channels.items():
+        NotificationChannel.objects.create(name=name, **fields)
+    notice = Notice(
+        id=1,
+        alert="redis.down",
+        state="opened",
+        severity="critical",
+        component="redis",
+        subject="",
+        text="Redis does not answer",
+        value=2.0,
+        threshold=2.0,
+    )
+    with transaction.atomic():
+        enqueue_notices(notice)
+    names = dict(NotificationChannel.objects.values_list("pk", "name"))
+    rows = Job.objects.filter(name="status.notify")
+    return {names[row.arguments["channel"]]: row.pk for row in rows}
+
+
+def attempts(job: int) -> dict[str, Any]:
+    """How a job stands: its state, its attempts, and what the last that failed said."""
+    row = Job.objects.get(pk=job)
+    return {"state": row.state, "attempt": row.attempt, "error": row.error}
