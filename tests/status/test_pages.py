@@ -236,7 +236,7 @@ class FakeStream:
 
 
 class FakeAudience:
-    singles: tuple[()] = ()
+    behind = 0
 
     def __init__(self, size: int) -> None:
         self._size = size

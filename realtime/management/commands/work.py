@@ -14,6 +14,7 @@ from realtime.jobs.worker import Worker
 from realtime.recoveries import note_recovery
 from realtime.registry import companions
 from realtime.server.server import bound_stop
+from realtime.tracing.spans import say_what_is_missing
 
 MAX_CONCURRENCY = 10_000
 
@@ -50,6 +51,7 @@ class Command(BaseCommand):
             )
         with ExitStack() as stack:
             if supervisor is None:  # else it is `serve`, which keeps them itself
+                say_what_is_missing()
                 for companion in companions():
                     stack.enter_context(companion)
             uvloop.run(_work(int(text), supervised=supervisor is not None))
