@@ -79,6 +79,7 @@ WRONG = [
     ("DATABASE_FAILOVER", "maybe"),
     ("DATABASE_PREPARED", "maybe"),
     ("REDIS_URL", "http://host"),
+    ("REDIS_URL", "redis+sentinel://host:26379/mymaster"),
     ("WEBSOCKET_ENABLED", "2"),
     ("WEBSOCKET_PORT", "abc"),
     ("WEBSOCKET_PORT", "0"),
