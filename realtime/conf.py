@@ -40,6 +40,8 @@ class Options(Protocol):
     realtime_status_updates: bool
     realtime_memory_updates: bool
     realtime_chat_broadcasting: bool
+    realtime_trace: bool
+    realtime_otel: bool
 
 
 @cache

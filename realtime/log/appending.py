@@ -23,8 +23,9 @@ _MOVE = """
     RETURNING id, head, (SELECT epoch FROM realtime_installation WHERE id = 1) || epoch
 """
 _WRITE = """
-    INSERT INTO realtime_event (stream_id, seq, uid, type, ts, frame, subject, ends, blanks)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO realtime_event
+        (stream_id, seq, uid, type, ts, frame, subject, ends, blanks, correlation)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _BOTH = """
     WITH moved AS (
@@ -32,9 +33,10 @@ _BOTH = """
         RETURNING id, head,
             (SELECT epoch FROM realtime_installation WHERE id = 1) || epoch AS full_epoch
     ), written AS (
-        INSERT INTO realtime_event (stream_id, seq, uid, type, ts, frame, subject, ends)
+        INSERT INTO realtime_event
+            (stream_id, seq, uid, type, ts, frame, subject, ends, correlation)
         SELECT id, head, %s, %s, %s,
-            %s::bytea || convert_to(head::text, 'UTF8') || %s::bytea, %s, %s
+            %s::bytea || convert_to(head::text, 'UTF8') || %s::bytea, %s, %s, %s
         FROM moved
     )
     SELECT id, head, full_epoch FROM moved
@@ -50,6 +52,7 @@ class Row:
     text: EventText
     subject: str | None
     ends: str | None
+    correlation: str | None
     seq: int = 0
     frame: bytes = b""
     blanks: int | None = None
@@ -88,6 +91,7 @@ def write(stream_id: int, rows: Sequence[Row], moment: datetime) -> None:
                     row.subject,
                     row.ends,
                     row.blanks,
+                    row.correlation,
                 )
                 for row in rows
             ],
@@ -104,7 +108,16 @@ def move_and_write(stream: str, row: Row, moment: datetime) -> Moved:
 
     Many rows are quicker as they are: psycopg sends them in one go, by one short statement.
     """
-    given = (stream, row.uid, row.type, moment, *row.text, row.subject, row.ends)
+    given = (
+        stream,
+        row.uid,
+        row.type,
+        moment,
+        *row.text,
+        row.subject,
+        row.ends,
+        row.correlation,
+    )
     with prepared_cursor() as cursor:
         cursor.execute(_BOTH, given)
         return _numbered(stream, [row], cursor.fetchall())

@@ -22,6 +22,7 @@ from realtime.sockets.handshake import (
     excess,
     overloaded,
     refusal_after,
+    refusal_of_credentials,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def introduced(
     except RealtimeError as error:
         await send({"type": "websocket.send", "text": error_frame(number, error).decode()})
         if isinstance(error, Unauthorized | NotFound):
-            raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
+            raise refusal_of_credentials(error) from error
         raise refusal_after(error) from error
 
 
