@@ -75,6 +75,7 @@ class Node:
         self.fleet = FleetMember(self, self.shared)
         self._empty = asyncio.Event()
         self._leaving = asyncio.Event()
+        self._sweeping = asyncio.Lock()
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
@@ -166,13 +167,15 @@ class Node:
             await self._sweep_once()
 
     async def _sweep_once(self) -> None:
-        for sweep in registered_sweeps():
-            try:
-                await sweep()
-            except RealtimeError as error:
-                logger.warning("put off: %s", error.message)
-            except Exception:
-                logger.exception("a sweep failed")
+        # The last one, of a stop, is behind the one under way: what that holds is written by then.
+        async with self._sweeping:
+            for sweep in registered_sweeps():
+                try:
+                    await sweep()
+                except RealtimeError as error:
+                    logger.warning("put off: %s", error.message)
+                except Exception:
+                    logger.exception("a sweep failed")
 
 
 _node: Node | None = None

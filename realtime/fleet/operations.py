@@ -133,6 +133,15 @@ def clean_up_connections(stalled_s: float) -> Cleaned:
     return Cleaned(answers.by_node, answers.silent)
 
 
+def tell_bans() -> None:
+    """Have every node look at the banned addresses now; one that does not answer does so within
+    5 s. Never raises for Redis."""
+    try:
+        _ask_nodes(Question("bans", {}), None)
+    except Unavailable as error:
+        logger.info("nodes not told of a ban, they look by themselves: %s", error.message)
+
+
 def _unknown(connection_id: str) -> NotFound:
     return NotFound(f"expected an open connection, got {connection_id[:40]!r}")
 

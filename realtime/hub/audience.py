@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from realtime.hub.slices import write_slice
 from realtime.hub.subscription import SubscriptionState
+from realtime.metrics.core import DELIVERIES
 from realtime.protocol.batch import Batch, Codec
 from realtime.small import SmallSet
 
@@ -78,6 +79,7 @@ class Block:
         data = frames.form(self.codec)
         if last is not None:
             self.cursor = last
+        DELIVERIES.total += len(frames) * len(self._members)
         if self._descriptors is None:
             self._descriptors = array("i", self._members.values())
         taken = write_slice(self._descriptors, data)

@@ -57,6 +57,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["at"], name="audit_at"),
             models.Index(fields=["action"], name="audit_action"),
             models.Index(fields=["actor"], name="audit_actor"),
+            models.Index(fields=["result"], name="audit_result"),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from realtime.server.server import Plan
 from realtime.server.supervisor import Nobody, run
 from realtime.server.upgrade import HttpProtocol
 from realtime.sockets.liveness import pings_within
+from realtime.tracing.spans import say_what_is_missing
 
 _MAX_PORT = 65_535
 _PORTS = f"a port from 1 to {_MAX_PORT}, or 0 for a free one"
@@ -83,6 +84,7 @@ class Command(BaseCommand):
         port = _number("--port", options["port"], 0, _MAX_PORT, _PORTS)
         workers = _number("--workers", options["workers"], 1, _MAX_WORKERS, _WORKERS)
         _refuse_open_debug(options["host"])
+        say_what_is_missing()
         embedded = settings.PM.redis_url is None and not options["skip_embedded"]
         with ExitStack() as stack:
             try:
