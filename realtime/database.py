@@ -26,6 +26,7 @@ from realtime.breaker import CircuitBreaker
 from realtime.protocol.errors import Unavailable
 from realtime.retrying import busy
 from realtime.threads import RecentFirst
+from realtime.tracing.correlation import Correlation, correlated, present
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +38,7 @@ LIMIT_S = 8.0
 RETRY_AFTER_MS = 1000
 # Half a minute between two probes would be long after the return of a restarted database.
 # Each failure may have cost somebody 2 s of waiting for a connection, so two are enough.
-breaker = CircuitBreaker("database", failures=2, wait_s=0.5, max_wait_s=2.0)
+breaker = CircuitBreaker("database", part="database", failures=2, wait_s=0.5, max_wait_s=2.0)
 
 
 def bounded(application: Application) -> Application:
@@ -88,10 +89,12 @@ class DatabaseAway(Unavailable):
     """It cannot be reached, or hangs; a database that is merely busy is `Unavailable`."""
 
 
-def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def _call(
+    cause: Correlation | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     try:
         # A limit of the thread's own: whoever asked was answered by then, the thread would stay.
-        with patience(LIMIT_S):
+        with correlated(cause), patience(LIMIT_S):
             return function(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
         kind = Unavailable if busy(error) else DatabaseAway
@@ -124,7 +127,7 @@ async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     Calls.total += 1
     loop = asyncio.get_running_loop()
     with breaker.guarding(DatabaseAway):
-        work = loop.run_in_executor(_pool, partial(_call, function, *args, **kwargs))
+        work = loop.run_in_executor(_pool, partial(_call, present(), function, *args, **kwargs))
         try:
             async with asyncio.timeout(LIMIT_S):
                 return await work

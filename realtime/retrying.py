@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from realtime.protocol.errors import Unavailable
+from realtime.tracing.spans import span
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +43,8 @@ def retried(action: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         # Nearly every call ends here, and a retrying context costs as much as a statement.
         try:
-            return action(*args, **kwargs)
+            with span(action.__name__):
+                return action(*args, **kwargs)
         except OperationalError as error:
             if not _worth_another(error):
                 raise

@@ -25,5 +25,5 @@ async def monitoring(node: "Node | None") -> None:
 
 
 def process_monitor() -> Monitor | None:
-    """That of this process, whose loop alone may touch it; None where it is off."""
+    """That of this process; None where it is off. Its loop alone may touch it, but for `outage`."""
     return _monitor

@@ -53,6 +53,21 @@ def bounded(ranges: Sequence[Range]) -> list[Range]:
     return kept[excess:]
 
 
+def gained(before: Sequence[Range], after: Sequence[Range]) -> list[Range]:
+    """What of `after` is not in `before`; both as `merged` gives them. Some of it may touch."""
+    found: list[Range] = []
+    for start, end in after:
+        lo = start
+        for one in before:
+            if lo <= one.hi and one.lo <= end:
+                if lo < one.lo:
+                    found.append(Range(lo, one.lo - 1))
+                lo = one.hi + 1
+        if lo <= end:
+            found.append(Range(lo, end))
+    return found
+
+
 @dataclass(slots=True)
 class Steps:
     """What was acknowledged within a second, in its order: ranges, and positions resumed (int).

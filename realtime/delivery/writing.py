@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
 from realtime.database import in_database
-from realtime.delivery.ranges import Range, Steps
+from realtime.delivery.ranges import Range, Steps, gained
 from realtime.log.reading import stream_states
 from realtime.models.delivery import DeliveredRange
 from realtime.node import running_node
@@ -55,13 +55,10 @@ class Arrival(NamedTuple):
     before: Sequence[Range]
     after: Sequence[Range]
 
-    def is_news(self, seq: int) -> bool:
-        """Whether this seq is among what came with the write."""
-        return _holds(self.after, seq) and not _holds(self.before, seq)
-
-
-def _holds(ranges: Sequence[Range], seq: int) -> bool:
-    return any(lo <= seq <= hi for lo, hi in ranges)
+    @property
+    def news(self) -> Sequence[Range]:
+        """What came with the write."""
+        return gained(self.before, self.after)
 
 
 Listener = Callable[[Sequence[Arrival]], None]

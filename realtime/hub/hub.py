@@ -184,9 +184,8 @@ class Hub:
         """A message of a group. Types are an allow-list; anything else is counted and dropped."""
         kind = message.get("type")
         if kind == publisher.HINT_EVENTS:
-            self.arrive(
-                message["stream"], message["epoch"], [Entry(*e) for e in message["entries"]]
-            )
+            entries = [Entry(*e) for e in message["entries"]]
+            self.arrive(message["stream"], message["epoch"], entries, message.get("at"))
         elif kind == publisher.HINT_SIGNALS:
             if message["origin"] != publisher.origin():
                 for after, frame in message["signals"]:
@@ -196,9 +195,14 @@ class Hub:
         else:
             self.unknown_messages += 1
 
-    def arrive(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
+    def arrive(
+        self, name: str, epoch: str, entries: Sequence[Entry], committed_at: float | None = None
+    ) -> None:
+        """committed_at: when the first of them was, by the clock of whoever did it, if known."""
         stream = self.streams.get(name)
-        if stream is None or stream.arrive(epoch, entries) or name in self._rechecking:
+        if stream is None or stream.arrive(epoch, entries, committed_at):
+            return
+        if name in self._rechecking:
             return
         self._rechecking.add(name)  # one look at the row, however many hints of another epoch come
         checking = self.spawn(self._check([stream]))
@@ -211,8 +215,8 @@ class Hub:
             stream.signal(after, [frame])
 
     def _local_events(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
-        """From any thread of this process, after the commit."""
-        self._loop.call_soon_threadsafe(self.arrive, name, epoch, entries)
+        """From any thread of this process, directly after the commit."""
+        self._loop.call_soon_threadsafe(self.arrive, name, epoch, entries, time.time())
 
     def _local_signal(self, name: str, after: int, frame: bytes) -> None:
         self._loop.call_soon_threadsafe(self.signal, name, after, frame)
@@ -227,6 +231,8 @@ class Hub:
             await asyncio.sleep(POLL_EVERY_S)
             due = time.monotonic() - checked_at >= CHECK_EVERY_S
             everything = due or self.layer.polling
+            if not everything and not self.relay.polled:
+                continue  # as nearly always: nothing is gone through then
             joined = self.relay.joined
             streams = [
                 s

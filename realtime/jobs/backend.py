@@ -13,6 +13,7 @@ from realtime.database import in_database
 from realtime.jobs.declaring import JobTask, declared_job
 from realtime.jobs.waking import wake_workers_on_commit
 from realtime.models.job import PENDING, Job, JobState
+from realtime.tracing.correlation import carried
 
 _STATUS = {
     JobState.SCHEDULED: TaskResultStatus.READY,
@@ -75,6 +76,7 @@ def _insert(task: JobTask[Any, Any], kwargs: dict[str, Any]) -> Job:
         priority=task.priority,
         max_attempts=task.max_attempts,
         unique_key=task.unique_key,
+        correlation=carried(),
         state=JobState.QUEUED if task.run_after is None else JobState.SCHEDULED,
         **_times(task.run_after),
     )

@@ -13,14 +13,15 @@ from realtime.jobs.backend import DatabaseBackend
 from realtime.jobs.declaring import JobTask
 from realtime.jobs.waking import wake_workers_on_commit
 from realtime.models.job import JobState
+from realtime.tracing.correlation import carried
 
 # Times are the database's, by the columns' own defaults. In both databases a conflict with the
 # key of a waiting job is no error, which would spoil the caller's transaction.
 _INSERT = """
     INSERT INTO realtime_job
         (name, arguments, queue, priority, unique_key, state, max_attempts,
-         attempt, token, worker, cancel_requested, error_class, error)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, 0, 0, '', %s, '', '')
+         attempt, token, worker, cancel_requested, error_class, error, correlation)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, 0, 0, '', %s, '', '', %s)
     ON CONFLICT DO NOTHING
 """
 _json = JSONField()
@@ -44,6 +45,7 @@ def enqueue_once(task: JobTask[Any, Any], key: str, **arguments: Any) -> None:
         JobState.QUEUED.value,
         task.max_attempts,
         False,
+        carried(),
     ]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, given)

@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -12,6 +13,8 @@ from realtime.jobs.context import GiveUp, JobContext, LeaseLost, RetryLater
 from realtime.jobs.declaring import declared_job
 from realtime.jobs.ending import Failure, Held
 from realtime.models.job import Job
+from realtime.tracing.correlation import Correlation, parsed
+from realtime.tracing.spans import causing
 
 CANCEL_WITHIN_S = 10.0
 
@@ -50,6 +53,17 @@ class Claim:
     @property
     def held(self) -> Held:
         return Held(self.row.pk, self.row.token)
+
+    def for_its_cause(self) -> AbstractContextManager[Correlation]:
+        """Inside, log lines and what is written bear the id of what enqueued the job."""
+        given = parsed(self.row.correlation)
+        return causing(
+            f"job {self.row.name}",
+            given and given.id,
+            made=f"job.{self.row.pk}.{self.row.attempt}",
+            parent=given and given.parent,
+            attributes={"job": self.row.pk, "attempt": self.row.attempt},
+        )
 
     def ask_to_end(self) -> None:
         """Somebody cancelled the job; its task is cancelled if it takes too long to wind up."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from realtime.backends.cursors import prepared_cursor
 from realtime.protocol.errors import NotFound
 from realtime.protocol.frames import EventText
 
@@ -22,8 +23,9 @@ _MOVE = """
     RETURNING id, head, (SELECT epoch FROM realtime_installation WHERE id = 1) || epoch
 """
 _WRITE = """
-    INSERT INTO realtime_event (stream_id, seq, uid, type, ts, frame, subject, ends, blanks)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO realtime_event
+        (stream_id, seq, uid, type, ts, frame, subject, ends, blanks, correlation)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _BOTH = """
     WITH moved AS (
@@ -31,9 +33,10 @@ _BOTH = """
         RETURNING id, head,
             (SELECT epoch FROM realtime_installation WHERE id = 1) || epoch AS full_epoch
     ), written AS (
-        INSERT INTO realtime_event (stream_id, seq, uid, type, ts, frame, subject, ends)
+        INSERT INTO realtime_event
+            (stream_id, seq, uid, type, ts, frame, subject, ends, correlation)
         SELECT id, head, %s, %s, %s,
-            %s::bytea || convert_to(head::text, 'UTF8') || %s::bytea, %s, %s
+            %s::bytea || convert_to(head::text, 'UTF8') || %s::bytea, %s, %s, %s
         FROM moved
     )
     SELECT id, head, full_epoch FROM moved
@@ -49,6 +52,7 @@ class Row:
     text: EventText
     subject: str | None
     ends: str | None
+    correlation: str | None
     seq: int = 0
     frame: bytes = b""
     blanks: int | None = None
@@ -64,7 +68,7 @@ class Moved(NamedTuple):
 
 def move_head(stream: str, rows: Sequence[Row]) -> Moved:
     """Give the rows their seqs; the stream is locked from here until commit. Raises NotFound."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_MOVE, [len(rows), stream])
         return _numbered(stream, rows, cursor.fetchall())
 
@@ -87,6 +91,7 @@ def write(stream_id: int, rows: Sequence[Row], moment: datetime) -> None:
                     row.subject,
                     row.ends,
                     row.blanks,
+                    row.correlation,
                 )
                 for row in rows
             ],
@@ -103,8 +108,17 @@ def move_and_write(stream: str, row: Row, moment: datetime) -> Moved:
 
     Many rows are quicker as they are: psycopg sends them in one go, by one short statement.
     """
-    given = (stream, row.uid, row.type, moment, *row.text, row.subject, row.ends)
-    with connection.cursor() as cursor:
+    given = (
+        stream,
+        row.uid,
+        row.type,
+        moment,
+        *row.text,
+        row.subject,
+        row.ends,
+        row.correlation,
+    )
+    with prepared_cursor() as cursor:
         cursor.execute(_BOTH, given)
         return _numbered(stream, [row], cursor.fetchall())
 

@@ -22,6 +22,7 @@ from realtime.protocol.errors import TooLarge
 from realtime.protocol.frames import MAX_FRAME_BYTES, event_text
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import StreamKind, StreamName
+from realtime.tracing.correlation import present_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ def _append_unsafe(stream: str, checked: Sequence[_Checked]) -> Position:
 def _row(stream: str, one: _Checked, moment: datetime) -> Row:
     event_id = uuid.uuid4()
     text = event_text(one.draft.type, stream, str(event_id), moment, one.data)
-    return Row(event_id, one.draft.type, text, one.draft.subject, one.draft.ends)
+    return Row(event_id, one.draft.type, text, one.draft.subject, one.draft.ends, present_id())
 
 
 def _refuse_large(rows: Sequence[Row]) -> None:

@@ -23,6 +23,8 @@ class Event(models.Model):
     ends = models.CharField(max_length=80, null=True, blank=True)
     # The newest seq that this event blanked: caches drop everything up to it.
     blanks = models.BigIntegerField(null=True, blank=True)
+    # The id of the request, command or job that wrote it. Clients do not see it.
+    correlation = models.CharField(max_length=64, null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["stream", "seq"], name="event_stream_seq")]

@@ -40,6 +40,8 @@ class Job(models.Model):
     cancel_requested = models.BooleanField(default=False)
     error_class = models.CharField(max_length=200, default="", blank=True)
     error = models.TextField(default="", blank=True)
+    # Whose cause it has, as `Correlation.carried` says it.
+    correlation = models.CharField(max_length=120, null=True, blank=True)
     enqueued_at = models.DateTimeField(db_default=Now())
     run_after = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)

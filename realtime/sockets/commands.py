@@ -1,6 +1,7 @@
 """The table of commands: name, shape, handler. Apps add theirs to it."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from realtime.protocol.errors import UnknownCommand
 from realtime.protocol.validation import shown
+from realtime.tracing.correlation import Correlation
+from realtime.tracing.spans import causing
 
 
 class Command(BaseModel):
@@ -51,6 +54,20 @@ def register_command(
 ) -> None:
     """`handler(caller, command)` runs in the event loop and must not block it."""
     _commands[name] = Registered(name, shape, handler)
+
+
+def commanded(connection: str, command: dict[str, Any]) -> AbstractContextManager[Correlation]:
+    """Act for this command of this connection inside: its id is `<connection>.<command's id>`."""
+    return causing(
+        lambda: f"command {_known_name(command.get('cmd'))}",
+        made=f"{connection}.{command['id']}",
+        attributes={"connection": connection},
+    )
+
+
+def _known_name(name: object) -> str:
+    """For what must not have more values than there are commands."""
+    return name if isinstance(name, str) and name in _commands else "unknown"
 
 
 def registered_command(name: object) -> Registered:

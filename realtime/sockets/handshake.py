@@ -54,6 +54,11 @@ def overloaded() -> Refusal:
     return Refusal(CloseCode.OVERLOADED, json.dumps({"retry_after_ms": delay_ms}))
 
 
+def crowded() -> Refusal:
+    """Too many of one address at the door; likewise."""
+    return Refusal(CloseCode.RATE_LIMITED, overloaded().reason)
+
+
 def refusal_after(error: RealtimeError) -> Refusal:
     """What an error means for a socket that was to begin with what it refused."""
     if isinstance(error, Internal):

@@ -18,6 +18,7 @@ from realtime.sockets.connection import command_id
 from realtime.sockets.handshake import (
     Refusal,
     by_ticket,
+    crowded,
     excess,
     overloaded,
     refusal_after,
@@ -38,16 +39,20 @@ class Introduction(NamedTuple):
     command: int | None = None
 
 
-async def introduced(receive: Receive, send: Send, node: "Node") -> Introduction | None:
+async def introduced(
+    receive: Receive, send: Send, node: "Node", address: str
+) -> Introduction | None:
     """Wait for the first message of an accepted socket; None where the peer has gone instead.
 
     Raises Refusal; a refused command was answered then.
     """
     if node.newcomers.full:
         raise overloaded()
+    if node.newcomers.has_many_of(address):
+        raise crowded()
     try:
         async with asyncio.timeout(None) as patience:
-            with node.newcomers.counted(patience, node.loop.time()):
+            with node.newcomers.counted(patience, node.loop.time(), address):
                 message = await receive()
     except TimeoutError as error:
         raise Refusal(CloseCode.UNAUTHORIZED, "expected authenticate in time, got none") from error

@@ -86,12 +86,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes:
     )
     connection.subscriptions[stream.name] = new
     presence.settle(connection, name)
-    acks.opened(
-        new,
-        state.epoch,
-        recovered=opening.recovered is True,
-        snapshot=opening.snapshot is not None,
-    )
+    acks.opened(new, state.epoch, recovered=opening.recovered is True, snapshot=opening.snapshot)
     data = to_json(_reply(opening, cursor))
     connection.after_reply(new.start)
     return data if present is None else b'%b,"presence":%b}' % (data[:-1], present)

@@ -1,9 +1,11 @@
 """One moment's values, as the rules are evaluated against them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from status.alerts.recovering import CIRCUITS, reported
 from status.models import Subjects
 from status.view import Values, View
 
@@ -22,12 +24,15 @@ class ErrorClass:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`at` by the database's clock; `values` of the system, `of_members` each process's own."""
+    """`at` by the database's clock; `values` of the system, `of_members` each process's own.
+    `whole` unless it is only what one node saw, while the database was away."""
 
     at: datetime
     values: Values
     of_members: Mapping[str, Values] = field(default_factory=dict)
     errors: Mapping[str, ErrorClass] = field(default_factory=dict)
+    whole: bool = True
+    tried: Sequence[Mapping[str, Any]] = ()  # what processes report of recoveries
 
     def subjects(self, kind: str) -> Mapping[str, Values]:
         """The values to evaluate a rule with, for each of its subjects."""
@@ -41,11 +46,12 @@ class Round:
         return {"": self.values}
 
 
-def round_of(view: View, at: datetime) -> Round:
+def round_of(view: View, at: datetime, *, whole: bool = True) -> Round:
     errors: dict[str, ErrorClass] = {}
     for detail in view.details.get(ERRORS, ()):
         for name, told in detail.items():
             known = errors.get(name, ErrorClass())
             samples = (*known.samples, *told["samples"])[-MAX_SAMPLES:]
             errors[name] = ErrorClass(known.per_minute + told["per_minute"], samples)
-    return Round(at, view.values, view.of_members, errors)
+    tried = reported(view.details.get(CIRCUITS, ()))
+    return Round(at, view.values, view.of_members, errors, whole, tried)

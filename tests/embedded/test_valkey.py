@@ -104,7 +104,7 @@ def test_guest_takes_over_when_the_owner_closes(tmp_path: Path, stack: ExitStack
     pid = server_pid(tmp_path)
     assert not guest.owner
     owner.close()
-    successor = wait_for(lambda: server_pid(tmp_path), timeout_s=2, what="a successor")
+    successor = wait_for(lambda: server_pid(tmp_path), timeout_s=10, what="a successor")
     assert successor != pid
     assert guest.owner
 
@@ -117,7 +117,7 @@ def test_guest_takes_over_when_the_owner_is_killed(tmp_path: Path, stack: ExitSt
     assert pid is not None
     guest = keep(stack, tmp_path)
     process.kill()
-    wait_for(lambda: server_pid(tmp_path) not in {None, pid}, timeout_s=2, what="a successor")
+    wait_for(lambda: server_pid(tmp_path) not in {None, pid}, timeout_s=10, what="a successor")
     assert guest.owner
     assert gone(pid)
 
@@ -138,7 +138,7 @@ def test_killed_owner_leaves_no_server(tmp_path: Path, stack: ExitStack) -> None
     pid = server_pid(tmp_path)
     assert pid is not None
     process.kill()
-    wait_for(lambda: gone(pid), timeout_s=2, what="the end of the server")
+    wait_for(lambda: gone(pid), timeout_s=10, what="the end of the server")
 
 
 def test_owner_that_exits_without_close_leaves_no_server(tmp_path: Path, stack: ExitStack) -> None:
@@ -158,7 +158,7 @@ def test_killed_server_is_restarted(tmp_path: Path, stack: ExitStack) -> None:
     pid = server_pid(tmp_path)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: server_pid(tmp_path) not in {None, pid}, timeout_s=2, what="a new server")
+    wait_for(lambda: server_pid(tmp_path) not in {None, pid}, timeout_s=10, what="a new server")
 
 
 def test_hung_server_is_replaced(

@@ -4,11 +4,14 @@ import itertools
 import json
 import secrets
 import uuid
+from contextlib import redirect_stdout
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,8 +25,10 @@ from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
 from realtime.security.identity import sign_in
+from status.channels.notice import Notice
 from status.exchange import living
-from status.models import Board
+from status.jobs import enqueue_notices
+from status.models import Board, NotificationChannel
 
 _numbers = itertools.count(1)
 _run = uuid.uuid4().hex[:6]
@@ -71,6 +76,14 @@ def team() -> dict[str, Any]:
 
 def join(project: int, user: int, role: str = "member") -> None:
     Membership(project_id=project, user_id=user, role=role).save()
+
+
+def manage(arguments: list[str]) -> str:
+    """A command of `manage.py`, without the time that a process of its own takes to start; what it
+    says."""
+    with redirect_stdout(StringIO()) as said:
+        call_command(*arguments)
+    return said.getvalue()
 
 
 def audit_entries(**wanted: Any) -> list[dict[str, Any]]:
@@ -275,3 +288,32 @@ def board() -> dict[str, Any]:
     row = Board.objects.get(pk=1)
     nodes = living().filter(kind="node").values_list("pk", flat=True)
     return {"holder": row.holder, "members": list(nodes), **row.view}
+
+
+def notify(channels: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Make those channels, by name with their fields, and tell all of them of one alert; the ids of
+    the jobs."""
+    for name, fields in channels.items():
+        NotificationChannel.objects.create(name=name, **fields)
+    notice = Notice(
+        id=1,
+        alert="redis.down",
+        state="opened",
+        severity="critical",
+        component="redis",
+        subject="",
+        text="Redis does not answer",
+        value=2.0,
+        threshold=2.0,
+    )
+    with transaction.atomic():
+        enqueue_notices(notice)
+    names = dict(NotificationChannel.objects.values_list("pk", "name"))
+    rows = Job.objects.filter(name="status.notify")
+    return {names[row.arguments["channel"]]: row.pk for row in rows}
+
+
+def attempts(job: int) -> dict[str, Any]:
+    """How a job stands: its state, its attempts, and what the last that failed said."""
+    row = Job.objects.get(pk=job)
+    return {"state": row.state, "attempt": row.attempt, "error": row.error}

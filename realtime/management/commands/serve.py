@@ -1,5 +1,6 @@
 """`manage.py serve`: the server, a worker for jobs and the embedded Valkey, as one."""
 
+import logging
 import signal
 from contextlib import ExitStack
 from functools import partial
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
+from realtime.hub import slices
 from realtime.jobs.keeping import WorkerKeeper, worker_command
 from realtime.registry import companions
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
@@ -19,6 +21,7 @@ from realtime.server.server import Plan
 from realtime.server.supervisor import Nobody, run
 from realtime.server.upgrade import HttpProtocol
 from realtime.sockets.liveness import pings_within
+from realtime.tracing.spans import say_what_is_missing
 
 _MAX_PORT = 65_535
 _PORTS = f"a port from 1 to {_MAX_PORT}, or 0 for a free one"
@@ -26,6 +29,8 @@ _MAX_WORKERS = 128
 _WORKERS = f"a number from 1 to {_MAX_WORKERS}"
 # Requests in flight and long polls get this long once the sockets are drained.
 _REQUESTS_TIMEOUT_S = 5
+
+logger = logging.getLogger(__name__)
 
 
 def _number(option: str, given: object, least: int, most: int, expected: str) -> int:
@@ -79,6 +84,7 @@ class Command(BaseCommand):
         port = _number("--port", options["port"], 0, _MAX_PORT, _PORTS)
         workers = _number("--workers", options["workers"], 1, _MAX_WORKERS, _WORKERS)
         _refuse_open_debug(options["host"])
+        say_what_is_missing()
         embedded = settings.PM.redis_url is None and not options["skip_embedded"]
         with ExitStack() as stack:
             try:
@@ -102,6 +108,7 @@ class Command(BaseCommand):
                 stack.callback(_finish, keeper)
 
             def on_ready() -> None:
+                logger.info("fan_out=%s", "compiled" if slices.is_compiled else "python")
                 print(f"Listening on {address} ({workers} {noun})", flush=True)
                 if keeper is not None:
                     keeper.start()  # now: clients come first

@@ -11,8 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from realtime.embedded.lifetime import die_with_parent
 from realtime.jobs.worker import Worker
+from realtime.recoveries import note_recovery
 from realtime.registry import companions
 from realtime.server.server import bound_stop
+from realtime.tracing.spans import say_what_is_missing
 
 MAX_CONCURRENCY = 10_000
 
@@ -30,8 +32,14 @@ class Command(BaseCommand):
             "--supervisor", default=None, help="process that started this one and ends it"
         )
 
+        parser.add_argument(
+            "--restarts", default=0, type=int, help="how often that process had to, in a row"
+        )
+
     def handle(self, **options: Any) -> None:
         supervisor = options["supervisor"]
+        if options["restarts"]:
+            note_recovery("jobs", "the server started another worker", tries=options["restarts"])
         if supervisor is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             die_with_parent(int(supervisor))
@@ -43,6 +51,7 @@ class Command(BaseCommand):
             )
         with ExitStack() as stack:
             if supervisor is None:  # else it is `serve`, which keeps them itself
+                say_what_is_missing()
                 for companion in companions():
                     stack.enter_context(companion)
             uvloop.run(_work(int(text), supervised=supervisor is not None))

@@ -72,6 +72,7 @@ export class Page {
     const old = board.valuesAt === null ? 0 : nowMs - board.valuesAt;
     const age = old > OLD_MS ? `no numbers for ${span(old)}` : "the last 90 minutes";
     setText(byId("charts-note"), age);
+    setText(byId("nodes-note"), old > OLD_MS ? `as of ${span(old)} ago` : "");
     this.#parts.render();
     this.#parts.describe(nowMs);
     this.#alerts.render(nowMs);
