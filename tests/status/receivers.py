@@ -4,7 +4,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -47,7 +47,8 @@ def hooks(script: dict[str, list[int | str | None]]) -> Iterator[Hooks]:
             answers = found.script[self.path]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             if answer is None:
-                self.rfile.read(1)  # returns when the client closes
+                with suppress(ConnectionError):
+                    self.rfile.read(1)  # returns when the client closes
                 self.close_connection = True
             elif isinstance(answer, str):
                 self.send_response(307)
