@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -140,16 +141,11 @@ def test_crowd_that_comes_for_a_stream_that_is_not_open_shares_a_read(staged: Pl
         assert replies[0]["error"]["code"] == "forbidden"
         for reply, visit in zip(replies[1:], visits[1:], strict=True):
             assert reply["data"]["recovered"] is True
-            seqs = await missed_by(visit, room)
+            seqs = await visit.until(partial(_seqs, visit, room, MISSED))
             assert seqs == list(range(row.head + 1, row.head + MISSED + 1))
         assert house.calls.count("_read") == 2, house.calls
 
     staged(story)
-
-
-async def missed_by(visit: Visit, stream: str) -> list[int]:
-    found: list[int] = await visit.until(lambda: _seqs(visit, stream, MISSED))
-    return found
 
 
 def _seqs(visit: Visit, stream: str, count: int) -> list[int] | None:
