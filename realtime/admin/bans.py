@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -29,6 +29,12 @@ class BanForm(PrintableForm):
     class Meta:
         model = Ban
         fields = _ADDED
+        help_texts = {
+            "user": "Every sign-in, key and token of theirs is refused from now on.",
+            "network": "Instead of a person: an address or a network, such as 192.0.2.0/24.",
+            "reason": "For operators and the audit log; the person is not told.",
+            "until": "Empty: for good.",
+        }
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
@@ -56,15 +62,28 @@ class BanForm(PrintableForm):
         """The row is there already."""
 
 
+class InForce(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("in_force", "In force"), ("ended", "Ended")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        ended = Q(ended_at__isnull=False) | Q(until__lte=timezone.now())
+        chosen = {"in_force": ~ended, "ended": ended}.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(chosen)
+
+
 @admin.register(Ban)
 class BanAdmin(ExportedAdmin):
     """A person is shut out with every credential; of a network every socket and request."""
 
     form = BanForm
-    list_display = ["id", "whom", "reason", "until", "made_by", "made_at", "ended_at", "in_force"]
+    list_display = ["id", "whom", "in_force", "until", "reason", "made_by", "made_at"]
     list_display_links = ["id", "whom"]
     list_select_related = ["user", "made_by"]
-    list_filter = [("ended_at", admin.EmptyFieldListFilter), "made_at"]
+    list_filter = [InForce, "made_at"]
     search_fields = ["=user__username", "network", "reason", "=made_by__username"]
     search_help_text = "A person's user name, an address, or words of the reason."
     date_hierarchy = "made_at"
@@ -95,7 +114,11 @@ class BanAdmin(ExportedAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
         made: type[forms.ModelForm[Any]] = super().get_form(request, obj, change, **kwargs)
-        return made if obj is not None else type(made.__name__, (made,), {"request": request})
+        if obj is not None:
+            return made
+        person: Any = made.base_fields["user"].widget
+        person.can_add_related = person.can_change_related = person.can_view_related = False
+        return type(made.__name__, (made,), {"request": request})
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         """What the validation has made."""

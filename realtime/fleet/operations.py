@@ -187,7 +187,7 @@ def close_user(user_id: int) -> None:
     """Close every socket of a person with 4409, whatever Redis does.
 
     An ending in the log, so a node that is cut off now closes them when it is back, and nothing
-    reaches them past it. Credentials stay valid: to keep somebody out, deactivate the account.
+    reaches them past it. Credentials stay valid: to keep somebody out, ban them.
     Raises NotFound, Unavailable.
     """
     with transaction.atomic():

@@ -18,6 +18,7 @@ from chat.actions.messages import send_message
 from chat.actions.projects import create_project, set_member
 from chat.models import MemoryVector, ProjectContext, ProposalRuling, ReadCursor, ReadNotice, User
 from realtime.audit.recording import write_recorded
+from realtime.bans.imposing import ban_person
 from realtime.broadcasts.audience import packed
 from realtime.broadcasts.composing import create_broadcast
 from realtime.broadcasts.drafts import BroadcastDraft
@@ -66,6 +67,7 @@ def fill(operator: User, number: int) -> None:
     BroadcastAudience.objects.create(broadcast=said, people=packed([person.pk]))
     BroadcastAcknowledgement.objects.create(broadcast=said, user=person)
     BroadcastDay.objects.create(day=date(2026, 1, 1 + number), scope="user", status="expired")
+    ban_person(operator, person.pk, reason="spam", until=None)
     write_recorded()
 
 

@@ -1,5 +1,6 @@
 """At the door and on open sockets: refused, closed, recorded; no read more for anybody else."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from realtime.bans.imposing import ban_network, ban_person, lift_ban
 from realtime.fleet import asking
 from realtime.models import ApiKey, AuditEntry
 from tests.security.conftest import Play
-from tests.security.house import House, Visit, ticket_for
+from tests.security.house import WITHIN_S, House, Visit, ticket_for
 
 FAR = "203.0.113.9"
 on_thread = sync_to_async
@@ -72,6 +73,9 @@ def test_banned_address_is_closed_and_refused(staged: Play, root: User, ada: Use
         await house.come(authorization=f"Api-Key {key}").greeted()
         assert house.calls.count("stored") <= 1  # the sweep's, if it was due
         await on_thread(lift_ban)(root, ban.pk)
+        async with asyncio.timeout(WITHIN_S):
+            while networks.table.hold(FAR):
+                await asyncio.sleep(0.01)
         await from_afar(house, key).greeted()
 
     staged(story)
