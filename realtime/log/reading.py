@@ -1,9 +1,11 @@
 """Reading the log. Every function runs in a database thread; none of them writes."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from django.db import connection
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
@@ -46,11 +48,25 @@ def stream_state(name: str) -> StreamState:
     return StreamState(*row)
 
 
+# The keys are one parameter, however many: each node asks for all that it has open every 4 s.
+_STATES = """
+    SELECT id, name,
+        COALESCE((SELECT epoch FROM realtime_installation WHERE id = 1), '') || epoch, head, floor
+    FROM realtime_stream WHERE id IN
+"""
+_AMONG = {
+    "sqlite": "(SELECT value FROM json_each(%s))",
+    "postgresql": "(SELECT unnest(%s::bigint[]))",
+}
+
+
 def stream_states(ids: Iterable[int]) -> list[StreamState]:
-    """The present heads of many streams, by id: in one query for each 512 of them."""
+    """The present heads of many streams, by id: in one query."""
     keys = list(ids)
-    parts = [_even(keys[start : start + QUERY_KEYS]) for start in range(0, len(keys), QUERY_KEYS)]
-    return [StreamState(*row) for part in parts for row in _states().filter(id__in=part)]  # type: ignore[attr-defined]
+    given = json.dumps(keys) if connection.vendor == "sqlite" else keys
+    with connection.cursor() as cursor:
+        cursor.execute(_STATES + _AMONG[connection.vendor], [given])
+        return [StreamState(*row) for row in cursor.fetchall()]
 
 
 def stream_states_by_name(names: Iterable[str]) -> list[StreamState]:

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from realtime.log.reading import stream_state, stream_states
 from realtime.models import Installation, Stream
@@ -66,3 +67,16 @@ def test_epoch_is_of_installation_and_stream(world: World) -> None:
     whole = Installation.objects.get().epoch + row.epoch
     assert stream_state(world.stream).epoch == whole
     assert [state.epoch for state in stream_states([row.pk])] == [whole]
+
+
+def test_heads_of_thousands_are_one_statement(world: World) -> None:
+    """Those that exist, as they are; none for no key at all."""
+    Stream.objects.bulk_create(Stream(name=f"user.{10_000 + number}") for number in range(2_000))
+    rows = {row.pk: row for row in Stream.objects.all()}
+    with CaptureQueriesContext(connection) as statements:
+        states = stream_states([*rows, max(rows) + 1])
+    assert len(statements) == 1
+    assert {state.id: (state.name, state.head, state.floor) for state in states} == {
+        key: (row.name, row.head, row.floor) for key, row in rows.items()
+    }
+    assert stream_states([]) == []
