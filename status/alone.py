@@ -4,6 +4,7 @@ Belongs to the monitor's loop, but for `outage`, which is replaced as a whole an
 thread: pages of this process show it without a database.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from realtime.components import Finding, State
 from status.alerts.ahead import Ahead
 from status.alerts.rounds import Round, round_of
+from status.exchange import ALIVE_S
 from status.telling import Teller
 from status.view import View
 
@@ -38,7 +40,7 @@ class Alone:
         self.rules: Sequence[AlertRule] = ()
         self._teller = teller
         self._ahead = Ahead(())
-        self._round_at = 0.0
+        self._round_at_s = 0.0
         self._ended_at_s: float | None = None
 
     def begin(self, now: datetime) -> None:
@@ -46,19 +48,23 @@ class Alone:
         if self.outage is None:
             self.outage = Outage(now, {})
             self._ahead = Ahead(self.rules)
-            self._round_at = 0.0
+            self._round_at_s = 0.0
 
-    def end(self, now_s: float) -> None:
+    def end(self) -> None:
         """It answers; nothing where it did all the time."""
         if self.outage is not None:
-            self.outage, self._ended_at_s = None, now_s
+            self.outage, self._ended_at_s = None, time.monotonic()
 
-    def ended_within(self, limit_s: float, now_s: float) -> bool:
-        return self._ended_at_s is not None and now_s - self._ended_at_s < limit_s
+    @property
+    def newly_over(self) -> bool:
+        """Whether it was away until a moment ago: processes have yet to say that they live."""
+        return self._ended_at_s is not None and time.monotonic() - self._ended_at_s < ALIVE_S
 
-    def due(self, now_s: float) -> bool:
+    @property
+    def due(self) -> bool:
         """Whether it is time for another look at what this node sees."""
-        return self.outage is not None and self._teller is not None and now_s >= self._round_at
+        told_by = self.outage is not None and self._teller is not None
+        return told_by and time.monotonic() >= self._round_at_s
 
     @property
     def finding(self) -> Finding:
@@ -66,11 +72,11 @@ class Alone:
         since = "" if self.outage is None else f" since {self.outage.since:%H:%M:%S} UTC"
         return Finding(State.DOWN, f"no answer{since}")
 
-    def tell(self, view: View, at: datetime, now_s: float) -> Round | None:
+    def tell(self, view: View, at: datetime) -> Round | None:
         """Tell this node's readers; the round for the rules. None where there is no outage."""
         if self.outage is None or self._teller is None:
             return None
-        self._round_at = now_s + ROUND_EVERY_S
+        self._round_at_s = time.monotonic() + ROUND_EVERY_S
         self.outage = Outage(self.outage.since, view.parts)
         self._teller.alone(view.health)
         round_ = round_of(view, at, whole=False)

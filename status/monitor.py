@@ -8,7 +8,6 @@ rounds for the rules are kept until they can be evaluated.
 
 import asyncio
 import logging
-from collections import deque
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,10 @@ from realtime.log.signalling import register_listener
 from realtime.protocol.errors import RealtimeError, Unavailable
 from status.alerts.ahead import enabled_rules
 from status.alerts.evaluating import evaluate
-from status.alerts.rounds import Round, round_of
-from status.alone import DATABASE, Alone, Outage
+from status.alerts.rounds import WaitingRounds, round_of
+from status.alone import DATABASE, Alone
 from status.buckets import Buckets
 from status.exchange import (
-    ALIVE_S,
     EXCHANGE_EVERY_S,
     Exchanged,
     MemberView,
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 DATABASE_LIMIT_S = 3.0  # for an exchange: readers hear of a database that hangs within 10 s
 LEAVE_LIMIT_S = 1.0
-ROUNDS = 1_200  # kept for the rules while the database is away: 20 minutes
 ROUNDS_AT_ONCE = 100  # evaluated before the board's lease is renewed
 DUE_SLACK_S = 0.02  # after the moment at which an alert is due
 STORE_EVERY_S = 10.0
@@ -63,7 +60,8 @@ logger = logging.getLogger(__name__)
 class Monitor:
     """Belongs to one event loop; `node` is None in a worker. `run` is its task.
 
-    `holds` is whether this node holds the board, as of the last exchange.
+    `holds` is whether this node holds the board, as of the last exchange; `alone` what it does
+    while the database is away.
     """
 
     def __init__(self, node: "Node | None") -> None:
@@ -82,7 +80,7 @@ class Monitor:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._buckets = Buckets()
-        self._rounds: deque[Round] = deque(maxlen=ROUNDS)
+        self._rounds = WaitingRounds()
         self._offset = timedelta()  # of the database's clock
         self._others: tuple[MemberView, ...] = ()
         self._board: dict[str, Any] = {}
@@ -90,22 +88,7 @@ class Monitor:
         self._parts: dict[str, str] | None = None  # of the view that was told last
         self._store_at = self._upkeep_at = self._rules_at = 0.0
         self._due_at: datetime | None = None  # of the alert that opens or closes next
-        self._alone = Alone(self._teller)
-
-    @property
-    def outage(self) -> Outage | None:
-        """Of the database, as this process sees it. For any thread."""
-        return self._alone.outage
-
-    @property
-    def knows_rules(self) -> bool:
-        """Whether it could judge by itself."""
-        return bool(self._alone.rules)
-
-    @property
-    def newly_back(self) -> bool:
-        """Whether the database was away until a moment ago: processes have yet to say they live."""
-        return self._alone.ended_within(ALIVE_S, self._loop.time())
+        self.alone = Alone(self._teller)
 
     async def run(self) -> None:
         """The monitor's task; it ends with the process."""
@@ -136,7 +119,7 @@ class Monitor:
         try:
             async with asyncio.timeout(DATABASE_LIMIT_S):
                 await self._exchange()
-            self._alone.end(self._loop.time())
+            self.alone.end()
             await self._write()
         except (DatabaseAway, BreakerOpen, TimeoutError) as error:
             self._go_on_alone(error)
@@ -169,7 +152,7 @@ class Monitor:
         while True:
             for watch in self.active():
                 watch.start_if_due()
-            if self._alone.due(self._loop.time()):
+            if self.alone.due:
                 self._tell_alone()
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -182,7 +165,7 @@ class Monitor:
                 values["state"] = float(finding.state.level)
             self._buckets.add(watch.component.name, self._now(), values)
         if changed:
-            if self.holds and self.outage is None and self._all_looked:
+            if self.holds and self.alone.outage is None and self._all_looked:
                 self._announce(self._view())
             self._wake.set()
 
@@ -234,7 +217,7 @@ class Monitor:
         if version is not None:
             self._version = version
             self._teller.board(view.stored, version)
-            self._rounds.append(round_of(view, self._now()))
+            self._rounds.add(round_of(view, self._now()))
 
     def _hold(self, exchanged: Exchanged) -> None:
         if not exchanged.holds:
@@ -270,12 +253,12 @@ class Monitor:
         for _ in range(ROUNDS_AT_ONCE):
             if not self._rounds or not self.holds:
                 break
-            self._due_at = (await in_database(evaluate, self._rounds[0])).due_at
-            self._rounds.popleft()
+            self._due_at = (await in_database(evaluate, self._rounds.oldest)).due_at
+            self._rounds.drop_oldest()
         else:
             self._wake.set()
         if self._teller is not None and now >= self._rules_at:
-            self._alone.rules = await in_database(enabled_rules)
+            self.alone.rules = await in_database(enabled_rules)
             self._rules_at = now + UPKEEP_EVERY_S
         if self.holds and now >= self._upkeep_at:
             self._upkeep_at = now + UPKEEP_EVERY_S
@@ -283,18 +266,22 @@ class Monitor:
 
     def _go_on_alone(self, error: Exception) -> None:
         """The database does not answer."""
-        if self.outage is None:
+        if self.alone.outage is None:
             logger.warning("status not exchanged: %s", error or "the database hangs")
-        self._alone.begin(self._now())
-        if self._alone.due(self._loop.time()):
+        self.alone.begin(self._now())
+        if self.alone.due:
             self._tell_alone()
 
     def _tell_alone(self) -> None:
         """Every node keeps its rounds: any of them may be the one that takes the board."""
-        down = {DATABASE: self._alone.finding}
+        down = {DATABASE: self.alone.finding}
         own = MemberView(self.id, self._kind, self._report(system=False) | report_of(down))
         view = view_of(components(), [own], self._report(system=True))
-        seen = view.among(self._board.get("parts", ()))
-        round_ = self._alone.tell(seen, self._now(), self._loop.time())
+        try:
+            round_ = self.alone.tell(view.among(self._board.get("parts", ())), self._now())
+        except Exception:
+            # Called by both top-level loops, which must go on.
+            logger.exception("readers were not told of the outage")
+            return
         if round_ is not None:
-            self._rounds.append(round_)
+            self._rounds.add(round_)

@@ -91,6 +91,12 @@ class Steps:
         if len(self.taken) < MAX_STEPS:
             self.taken.append(seq)
 
+    def waits(self, held: float) -> bool:
+        """Whether there is nothing here but positions that were resumed after `held`."""
+        if (self.resumed_at or 0.0) <= held:
+            return False
+        return not any(isinstance(step, Range) for step in self.taken)
+
     def settled(self, ranges: Iterable[Range]) -> bool:
         """Whether each resumed position lies in a range: whatever start may still become known, it
         lengthens nothing."""

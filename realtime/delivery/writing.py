@@ -86,8 +86,10 @@ async def flush() -> None:
     """Write what was gathered; what cannot be written now is gathered again, in front."""
     # A node that stops writes all: it is not the running one any more.
     held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
-    taken = dict(_gathered)
-    _gathered.clear()
+    # Of a crowd that resumed, and has said nothing since, nothing hangs on an early look.
+    taken = {key: steps for key, steps in _gathered.items() if not steps.waits(held)}
+    for key in taken:
+        del _gathered[key]
     keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]

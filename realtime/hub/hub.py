@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from realtime import publisher
+from realtime.hub.ahead import Ahead
 from realtime.hub.health import LayerHealth
 from realtime.hub.probe import PROBE, LayerProbe
 from realtime.hub.reading import LogReader
@@ -39,6 +40,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.streams: dict[str, HubStream] = {}
+        self.ahead = Ahead()
         self._groups: dict[str, set[HubStream]] = {}  # the open streams of each group
         self.reader = LogReader()
         self.layer = LayerHealth()

@@ -12,6 +12,8 @@ from status.view import Values, View
 ERRORS = "errors"  # the component whose detail has the classes
 PER_MINUTE = "errors.per_minute"
 MAX_SAMPLES = 5
+MOST = 600  # rounds that wait while the database is away
+FIRST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,34 @@ def round_of(view: View, at: datetime, *, whole: bool = True) -> Round:
             errors[name] = ErrorClass(known.per_minute + told["per_minute"], samples)
     tried = reported(view.details.get(CIRCUITS, ()))
     return Round(at, view.values, view.of_members, errors, whole, tried)
+
+
+class WaitingRounds:
+    """Those that are yet to be evaluated, oldest first.
+
+    Above MOST every second one goes, but for the first FIRST and the newest: an outage of any
+    length keeps its beginning, with which its alert is opened, and its end.
+    """
+
+    def __init__(self) -> None:
+        self._rounds: list[Round] = []
+
+    def __len__(self) -> int:
+        return len(self._rounds)
+
+    @property
+    def oldest(self) -> Round:
+        return self._rounds[0]
+
+    def add(self, round_: Round) -> None:
+        self._rounds.append(round_)
+        if len(self._rounds) > MOST:
+            rest = self._rounds[FIRST:]
+            self._rounds[FIRST:] = rest[1 - len(rest) % 2 :: 2]  # the newest is among them
+
+    def drop_oldest(self) -> None:
+        """It has been evaluated."""
+        del self._rounds[0]
+
+    def clear(self) -> None:
+        self._rounds.clear()

@@ -8,12 +8,13 @@ from typing import Any
 
 from realtime.log.entries import EventDraft
 from realtime.log.writing import publish
-from realtime.models import Event
+from realtime.models import Event, Stream
 from realtime.protocol.streams import STATUS_STREAM
 from status.alerts.recovering import Tried, parts_of
 
 TYPES = ("warning_issued", "recovery_attempt", "connection_restored")
 KEPT = 20
+SCANNED = 5_000  # of the newest events of the stream
 RECOVERED = "recovery"  # the code of what is told here
 
 
@@ -22,8 +23,10 @@ def what_was_tried(component: str, begin: datetime | None, end: datetime) -> lis
     if begin is None:
         return []
     parts = parts_of(component)
+    # An alert may be open for weeks: they are not all read under the stream's lock.
+    stream = Stream.objects.get(name=STATUS_STREAM)
     rows = Event.objects.filter(
-        stream__name=STATUS_STREAM, type__in=TYPES, ts__gte=begin, ts__lte=end
+        stream=stream, seq__gt=stream.head - SCANNED, type__in=TYPES, ts__gte=begin, ts__lte=end
     ).order_by("-seq")
     found: list[dict[str, Any]] = []
     for row in rows[: 10 * KEPT]:

@@ -33,7 +33,7 @@ def away_page(request: HttpRequest, error: Error) -> HttpResponse:
     """503. What was sent with the request is not taken, so only who asked for a page is sent
     there again."""
     monitor = process_monitor()
-    outage = monitor.outage if monitor is not None else None
+    outage = monitor.alone.outage if monitor is not None else None
     logger.warning("a page without the database path=%s why=%s", request.path, type(error).__name__)
     shown = {
         "renew_s": RENEW_S if request.method == "GET" else None,

@@ -44,8 +44,9 @@ def public_view() -> PublicView:
     answer is a finding like another; while this process knows it to be away, it is not asked."""
     global _kept  # one view per process, replaced as a whole
     monitor = process_monitor()
-    if monitor is not None and monitor.outage is not None:
-        return alone_view(monitor.outage)
+    outage = monitor.alone.outage if monitor is not None else None
+    if outage is not None:
+        return alone_view(outage)
     now = time.monotonic()
     kept = _kept
     if kept is None:

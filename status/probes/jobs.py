@@ -31,7 +31,7 @@ async def look() -> Finding:
     values = await in_database(queue)
     if not values["workers"]:
         monitor = process_monitor()
-        if monitor is not None and monitor.newly_back:
+        if monitor is not None and monitor.alone.newly_over:
             return Finding(State.UNKNOWN, "workers have yet to say that they live", values)
         return Finding(State.DOWN, "no worker runs", values)
     if values["oldest_s"] >= WAITED_S:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import redis
 
+from realtime.embedded import owned
 from realtime.embedded import valkey as embedded
 from realtime.embedded.endpoint import MAX_SOCKET_PATH_BYTES
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, socket_path
@@ -197,9 +198,9 @@ def test_log_is_bounded(tmp_path: Path, stack: ExitStack, monkeypatch: pytest.Mo
     keep(stack, tmp_path)
     log = tmp_path / "valkey.log"
     with log.open("ab") as file:
-        file.truncate(embedded.MAX_LOG_BYTES + 1)
+        file.truncate(owned.MAX_LOG_BYTES + 1)
     wait_for((tmp_path / "valkey.log.1").exists, what="the old log")
-    assert not log.exists() or log.stat().st_size < embedded.MAX_LOG_BYTES
+    assert not log.exists() or log.stat().st_size < owned.MAX_LOG_BYTES
 
 
 def test_long_and_odd_data_folder_works(

@@ -82,6 +82,7 @@ WRONG = [
     ("REALTIME_TRACE", "sometimes"),
     ("REALTIME_OTEL", "3"),
     ("REDIS_URL", "http://host"),
+    ("REDIS_URL", "redis+sentinel://host:26379/mymaster"),
     ("METRICS_TOKEN", "too short"),
     ("METRICS_TOKEN", "sixteen characters, but with spaces"),
     ("METRICS_ADDRESSES", "monitoring.example.org"),

@@ -19,7 +19,7 @@ from status.alerts.acknowledging import acknowledge
 from status.alerts.defaults import ensure_rules
 from status.alerts.evaluating import evaluate
 from status.alerts.expressions import ExpressionError
-from status.alerts.rounds import ErrorClass, Round
+from status.alerts.rounds import FIRST, MOST, ErrorClass, Round, WaitingRounds
 from status.alerts.trial import trial
 from status.buckets import Buckets
 from status.models import Alert, AlertRule, AlertState, NotificationChannel, Severity, Subjects
@@ -268,6 +268,22 @@ def test_nonsense_says_why_and_the_others_go_on(
     evaluate(Round(BEGIN, {"cpu.percent": 95.0, "jobs.dead": 0.0}))
     bad.refresh_from_db()
     assert bad.error == ""
+
+
+def test_a_long_outage_keeps_its_beginning_and_its_end() -> None:
+    """However long: with the oldest rounds went the moment at which the alert opened."""
+    waiting = WaitingRounds()
+    moments = [BEGIN + timedelta(seconds=second) for second in range(20_000)]
+    for moment in moments:
+        waiting.add(Round(moment, {}))
+        assert len(waiting) <= MOST
+    kept = []
+    while waiting:
+        kept.append(waiting.oldest.at)
+        waiting.drop_oldest()
+    assert kept[:FIRST] == moments[:FIRST]
+    assert kept[-1] == moments[-1]
+    assert kept == sorted(kept)
 
 
 def test_what_was_tried_stands_in_the_alert(rule: AlertRule) -> None:

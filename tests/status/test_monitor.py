@@ -186,13 +186,13 @@ def test_while_the_database_is_away_readers_hear_it_and_the_alert_is_written_lat
     database_rule()
 
     async def scenario(monitor: Monitor) -> None:
-        await stage.until(lambda: monitor.holds and stage.heard and monitor.knows_rules)
+        await stage.until(lambda: monitor.holds and stage.heard and monitor.alone.rules)
         stage.away = True
         await stage.until(lambda: stage.updates() and stage.updates()[-1]["state"] == "down")
         last = stage.updates()[-1]
         assert last["parts"]["database"] == "down"
         assert last["version"] is None
-        outage = monitor.outage
+        outage = monitor.alone.outage
         assert outage is not None
         assert outage.parts["database"] is State.DOWN
         await stage.until(lambda: stage.told("performance_alert"))
@@ -203,8 +203,8 @@ def test_while_the_database_is_away_readers_hear_it_and_the_alert_is_written_lat
         stage.away = False
         await stage.until(lambda: len(stage.updates()) > heard)
         assert stage.updates()[-1]["parts"]["database"] == "ok"
-        assert monitor.outage is None
-        assert monitor.newly_back
+        assert monitor.alone.outage is None
+        assert monitor.alone.newly_over
         opened, closed = await until_written("opened", "closed")
         assert opened["opened_at"] == closed["opened_at"] == ahead["data"]["opened_at"]
 
@@ -218,7 +218,7 @@ def test_the_node_that_takes_the_board_after_an_outage_writes_its_alert(stage: S
     Board.objects.update(holder="node-0", until=timezone.now() + timedelta(hours=1))
 
     async def scenario(monitor: Monitor) -> None:
-        await stage.until(lambda: monitor.knows_rules)
+        await stage.until(lambda: monitor.alone.rules)
         assert not monitor.holds
         stage.away = True
         await stage.until(lambda: stage.told("performance_alert"))
@@ -290,8 +290,8 @@ def test_workers_have_time_to_say_that_they_live_after_an_outage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """None could while the database was away: its outage was an alert of the jobs as well."""
-    monitor = SimpleNamespace(newly_back=True)
+    monitor = SimpleNamespace(alone=SimpleNamespace(newly_over=True))
     monkeypatch.setattr(jobs, "process_monitor", lambda: monitor)
     assert asyncio.run(jobs.look()).state is State.UNKNOWN
-    monitor.newly_back = False
+    monitor.alone.newly_over = False
     assert asyncio.run(jobs.look()).state is State.DOWN

@@ -161,7 +161,7 @@ def test_pages_while_the_database_is_away_are_one_that_renews_itself(
         raise OperationalError("no")
 
     outage = Outage(BEGAN, {"redis": State.OK, "database": State.DOWN})
-    monitor = SimpleNamespace(outage=outage)
+    monitor = SimpleNamespace(alone=SimpleNamespace(outage=outage))
     for module in (away, public):
         monkeypatch.setattr(module, "process_monitor", lambda: monitor)
     monkeypatch.setattr(SessionStore, "load", refuses)

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from realtime import recoveries
 from realtime.breaker import BreakerOpen, CircuitBreaker
-from realtime.components import components
+from realtime.components import Finding, components
 from realtime.management.commands import work
 from realtime.models import Event
 from realtime.recoveries import Recovery, note_recovery
@@ -76,7 +76,7 @@ def test_a_restarted_worker_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch)
         work.close()
         ran.append(work)
 
-    monkeypatch.setattr(work.uvloop, "run", run)
+    monkeypatch.setattr("uvloop.run", run)
     monkeypatch.setattr(work, "companions", tuple)
     call_command("work", "--restarts", "2")
     [one] = recoveries.recoveries()
@@ -103,6 +103,11 @@ def test_attempts_of_several_processes_are_one_story() -> None:
     assert tried_for("ai", reported(asked), BEGAN) == []
 
 
+async def looked() -> Finding | None:
+    """What the process says of its circuits."""
+    return await circuits(None)()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_alert_that_closes_keeps_and_tells_what_was_tried() -> None:
     """From the process's own look to the row, and to the stream, where it stands before the end."""
@@ -118,7 +123,7 @@ def test_an_alert_that_closes_keeps_and_tells_what_was_tried() -> None:
     )
     evaluate(Round(BEGAN, {"jobs.state": 2.0}))
     note_recovery("jobs", "the server started another worker", tries=1)
-    finding = asyncio.run(circuits(None)())  # type: ignore[arg-type]
+    finding = asyncio.run(looked())
     assert finding is not None
     worker = MemberView("worker-1", MemberKind.WORKER, report_of({"circuits": finding}))
     seen = round_of(view_of(components(), [worker], {}), BEGAN)
