@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from realtime.bans import networks
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.hub import hub as hub_module
 from realtime.sockets import handshake
@@ -17,10 +18,11 @@ Play = Callable[[Story], None]
 
 @pytest.fixture
 def staged(settings: Any, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Play:
-    """Play a story in a house of its own, whose position check is never due."""
+    """Play a story in a house of its own, where nothing is read by the clock."""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     settings.PM = django_settings.PM.model_copy(update={"websocket_cors_origins": (ORIGIN,)})
     monkeypatch.setattr(hub_module, "CHECK_EVERY_S", 3600.0)
+    monkeypatch.setattr(networks, "EVERY_S", 3600.0)
     return lambda story: play(story, monkeypatch)
 
 

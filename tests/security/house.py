@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from realtime import database
+from realtime.bans import networks
 from realtime.node import Node, current_node, stop_node
 from realtime.security.admission import credential_of_header
 from realtime.sockets.consumer import RealtimeConsumer
@@ -140,14 +141,16 @@ def play(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     untouched = database._call
 
-    def noted(function: Any, *args: Any, **kwargs: Any) -> Any:
+    def noted(cause: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         calls.append(function.__name__)
-        return untouched(function, *args, **kwargs)
+        return untouched(cause, function, *args, **kwargs)
 
     monkeypatch.setattr(database, "_call", noted)
 
     async def run() -> None:
         house = House(await current_node(), calls)
+        networks.table.expire()  # of another test's database
+        await networks.table.refresh()
         try:
             await story(house)
         finally:
