@@ -99,6 +99,11 @@ class FanOut:
             self._spawn(self._run_sliced())
 
     @property
+    def running(self) -> bool:
+        """Whether something is being handed out in slices."""
+        return self._running
+
+    @property
     def gathers(self) -> bool:
         """Whether signals wait to be written."""
         return self._gathering is not None and self._gathering.frames is not None
