@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -13,6 +13,9 @@ from realtime.protocol.errors import BadRequest, NotFound
 from realtime.protocol.streams import StreamName
 from realtime.tracing.recorder import KEEP_S, Step, kept_steps
 from realtime.tracing.traces import MARKED_PER_S
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 EXPECTED = "expected a position such as project.42:17 or an event's id"
 MAX_DIGITS = 18  # of a seq
@@ -31,7 +34,7 @@ def find_event(text: str) -> Event:
     return found
 
 
-def _events() -> Any:
+def _events() -> "QuerySet[Event]":
     columns = ("seq", "uid", "type", "ts", "correlation", "stream__name", "stream_id")
     return Event.objects.select_related("stream").only(*columns)
 
@@ -44,8 +47,7 @@ def _by_id(text: str) -> Event | None:
         raise BadRequest(f"{EXPECTED}, got {text[:80]!r}") from error
     recent = timezone.now() - timedelta(seconds=2 * KEEP_S)
     matching = _events().filter(uid=wanted)
-    found: Event | None = matching.filter(ts__gte=recent).first() or matching.first()
-    return found
+    return matching.filter(ts__gte=recent).first() or matching.first()
 
 
 def told(event: Event, now: datetime) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """The id of a cause: taken, made, carried to database threads, into events and into jobs."""
 
 import asyncio
+import io
 import logging
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client
+from django.urls import path
 
 from realtime.database import in_database
 from realtime.jobs.chores import clean_up_jobs
@@ -23,6 +26,7 @@ from realtime.tracing.correlation import (
     present_id,
     well_formed,
 )
+from realtime.tracing.logs import LineFormatter
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -115,23 +119,24 @@ def test_job_keeps_the_id_and_the_span() -> None:
     assert {row.correlation for row in Job.objects.all()} == {f"ab.1~{PARENT}"}
 
 
-@pytest.mark.django_db
+@pytest.mark.urls(__name__)
 def test_log_lines_of_a_request_have_its_id(client: Client) -> None:
-    """Whoever writes them."""
-    seen: list[str | None] = []
-
-    class Listening(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            seen.append(present_id())
-
-    listening = Listening()
-    logger = logging.getLogger("django.request")
-    level = logger.level
-    logger.addHandler(listening)
-    logger.setLevel(logging.WARNING)
+    """Whoever writes them while it is answered."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(LineFormatter())
+    logger = logging.getLogger("realtime.test")
+    logger.addHandler(handler)
     try:
-        client.get("/no/such/path", headers={"X-Request-ID": "lost-1"})
+        client.get("/", headers={"X-Request-ID": "seen-1"})
     finally:
-        logger.removeHandler(listening)
-        logger.setLevel(level)
-    assert seen == ["lost-1"]
+        logger.removeHandler(handler)
+    assert stream.getvalue().endswith(" seen path=/ correlation=seen-1\n")
+
+
+def _seen(request: HttpRequest) -> HttpResponse:
+    logging.getLogger("realtime.test").warning("seen path=%s", request.path)
+    return HttpResponse()
+
+
+urlpatterns = [path("", _seen)]
