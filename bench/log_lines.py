@@ -35,6 +35,7 @@ def best_us(work: Callable[[], None]) -> float:
 def line_us(formatter: logging.Formatter) -> float:
     logger = logging.getLogger("bench.line")
     logger.propagate = False
+    logger.setLevel(logging.INFO)
     with Path(os.devnull).open("w") as nowhere:
         handler = logging.StreamHandler(nowhere)
         handler.setFormatter(formatter)

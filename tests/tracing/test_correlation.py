@@ -93,7 +93,7 @@ def test_tasks_inherit_the_cause_and_keep_it_to_themselves() -> None:
         return present_id()
 
     async def both() -> list[Any]:
-        return await asyncio.gather(work("a"), work("b"))
+        return list(await asyncio.gather(work("a"), work("b")))
 
     assert async_to_sync(both)() == ["a", "b"]
 

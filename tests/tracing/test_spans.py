@@ -48,8 +48,8 @@ def trace_of(span: ReadableSpan) -> str:
 def is_child(span: ReadableSpan, of: ReadableSpan) -> bool:
     assert span.parent is not None
     assert of.context is not None
-    same = span.parent.trace_id == of.context.trace_id
-    return same and span.parent.span_id == of.context.span_id
+    parent, context = span.parent, of.context
+    return (parent.trace_id, parent.span_id) == (context.trace_id, context.span_id)
 
 
 def test_request_goes_on_with_the_callers_trace(finished: Spans, client: Client) -> None:
