@@ -6,7 +6,7 @@
 # make conformance                   RFC 6455: the Autobahn cases, and docs/conformance.md
 # make check                         format, lint, types, import directions, migrations, API schema
 
-.PHONY: help install install-dev run test test-postgres check bench conformance latency faults
+.PHONY: help install install-dev native run test test-postgres check bench conformance latency faults
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -14,8 +14,12 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 # Most of the suite's time is waiting for real processes. Modules stay whole, so that their servers
-# are started once. Faults and their times have the machine to themselves.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+# are started once (tests/sharing.py).
+SIDE_BY_SIDE := -n 4 --dist loadfile
+# Faults and their times have the machine to themselves, but for what they spend waiting.
+FAULTS := -n 2 --dist loadfile
+# Servers that tests and measurements start would be compiled anew each time: a third of their start.
+unexport PYTHONDONTWRITEBYTECODE
 # 3.11 first: it is what everything is tested with.
 PYTHONS := python3.11 python3 python3.12 python3.13 python3.14
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -52,8 +56,12 @@ $(VENV)/.installed-bench: requirements.txt requirements-bench.txt $(VENV)/.insta
 	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
-install: $(VENV)/.installed
-install-dev: $(VENV)/.installed-dev
+install: $(VENV)/.installed native
+install-dev: $(VENV)/.installed-dev native
+
+# A few lines of C, where there is a compiler. Everything works without.
+native: $(VENV)/.installed
+	@$(PY) -m realtime.hub.compiling
 
 run: install
 	@$(MANAGE) migrate --verbosity 0
@@ -65,15 +73,15 @@ ifdef ARGS
 	$(PY) -m pytest $(ARGS)
 else
 	$(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/faults
-	$(PY) -m pytest tests/faults
+	$(PY) -m pytest $(FAULTS) tests/faults
 endif
 
 test-postgres: install-dev
 ifdef ARGS
-	$(PY) -m tests.postgres -- $(PY) -m pytest $(ARGS)
+	$(PY) -m tests.postgres --no-fsync -- $(PY) -m pytest $(ARGS)
 else
-	$(PY) -m tests.postgres -- $(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/faults
-	$(PY) -m tests.postgres -- $(PY) -m pytest tests/faults
+	$(PY) -m tests.postgres --no-fsync -- $(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/faults
+	$(PY) -m tests.postgres --no-fsync -- $(PY) -m pytest $(FAULTS) tests/faults
 endif
 
 faults: install-dev
@@ -94,5 +102,5 @@ latency: install-dev
 	$(PY) -m bench.latency $(ARGS)
 
 # Peers that are not installed are skipped with the command that installs them.
-bench: $(VENV)/.installed-dev $(VENV)/.installed-bench
+bench: $(VENV)/.installed-dev $(VENV)/.installed-bench native
 	$(PY) -m bench.run $(ARGS)

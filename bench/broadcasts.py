@@ -178,8 +178,9 @@ def measure_writes(people: int, seconds: int) -> None:
     from django.db import connection, transaction
 
     from chat.models import User
-    from realtime.broadcasts import counting
+    from realtime.broadcasts import counting, moved
     from realtime.broadcasts.composing import create_broadcast
+    from realtime.broadcasts.counts import counted
     from realtime.broadcasts.drafts import BroadcastDraft
     from realtime.broadcasts.publishing import publish_broadcast_now
     from realtime.delivery.ranges import Range, Steps
@@ -219,12 +220,12 @@ def measure_writes(people: int, seconds: int) -> None:
                     Whose(state.id, user.pk, state.epoch): Steps([Range(seq, seq)])
                     for user in part[start : start + PEOPLE_AT_ONCE]
                 }
-                counting.on_arrivals(write(gathered).arrivals)
+                moved.on_arrivals(write(gathered).arrivals)
             # As the node does it: once behind a second's acknowledgements.
-            while not counting.count_broadcast(row.pk):
-                time.sleep(counting.AGAIN_S)
+            while counting.count_broadcasts([row.pk]).again:
+                time.sleep(moved.AGAIN_S)
             began = time.perf_counter()
-            counting.counted(row)
+            counted(row)
             counting_ms.append((time.perf_counter() - began) * 1000)
     stored = Broadcast.objects.get(pk=row.pk)
     kept = len(bytes(BroadcastAudience.objects.get(pk=row.pk).people))

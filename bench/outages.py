@@ -102,11 +102,13 @@ class Watcher:
             self._seen.append((time.monotonic(), frame))
 
     def opened(self, since: float) -> list[str]:
+        """Those that were written: what was told while the database was away is told again then."""
         return [
             frame["data"]["alert"]
             for at, frame in self._seen
             if at >= since
             and frame.get("type") == "performance_alert"
+            and "seq" in frame
             and frame["data"]["state"] in {"opened", "reopened"}
         ]
 

@@ -53,8 +53,10 @@ class Round:
                 # What still waits in its queues would be the next case's, or take long to go.
                 stage.server.kill()
                 self._end()
-            else:
+            elif figures.get("closed") or stage.seated is None:
                 stage.clear()
+            else:
+                stage.rest()
         except (RuntimeError, OSError) as failure:
             error = str(failure)
             self._end()

@@ -9,6 +9,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import audit, commands, receivers  # noqa: F401 - registers and connects them
+        from chat.ai import metrics  # noqa: F401 - declares what is counted
         from chat.probes import register_probes
         from chat.queries import access, addressing, runs, snapshot
         from chat.search.companion import embedder

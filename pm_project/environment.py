@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 _USERINFO = re.compile(r"[^'\"/,@]*@")  # of an address: user and password
+_TOKEN = re.compile(r"[!-~]{16,500}")
 _HEADER_SAFE = re.compile(r"[!-~]{1,500}")
-_SECRETS = {"secret_key", "ai_api_key"}
+_SECRETS = {"secret_key", "ai_api_key", "metrics_token"}
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)
 
 
@@ -57,6 +58,7 @@ class Environment(BaseSettings):
         pattern=r"^(postgres(ql)?|sqlite)://",
     )
     database_failover: Literal["detect", "lossless"] = _setting("detect", "detect or lossless")
+    database_prepared: bool = _setting(True, "true or false")
     redis_url: str | None = _setting(
         None,
         "redis://, rediss:// or unix:// addresses separated by commas, or memory://",
@@ -75,6 +77,8 @@ class Environment(BaseSettings):
     websocket_max_message_bytes: int = _setting(
         65_536, "bytes from 1024 to 1048576", ge=1024, le=2**20
     )
+    websocket_ticket_limit: int = _setting(100, "a number from 1 to 100000", ge=1, le=100_000)
+    websocket_newcomers_per_address: int = _setting(100, "a number from 1 to 500", ge=1, le=500)
     drain_window: float = _setting(10.0, "seconds from 0 to 600", ge=0, le=600)
 
     worker: bool = _setting(True, "true or false")
@@ -102,7 +106,23 @@ class Environment(BaseSettings):
     realtime_otel: bool = _setting(False, "on or off")
 
     status_monitor: bool = _setting(True, "true or false")
+    metrics_token: SecretStr | None = _setting(
+        None, "16 to 500 printable characters without spaces"
+    )
+    metrics_addresses: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "addresses or networks such as 10.0.0.0/8 separated by commas"
+    )
     webhook_allow_private: bool = _setting(False, "true or false")
+    email_url: str | None = _setting(
+        None,
+        "smtp://USER:PASSWORD@HOST:PORT, smtps:// or smtp+starttls:// likewise, or console:",
+        pattern=r"^(console:$|smtp(s|\+starttls)?://[!-~]{1,500}$)",
+    )
+    email_from: str = _setting(
+        "status@localhost",
+        "an address such as status@example.org",
+        pattern=r"^[!-?A-~]+@[!-?A-~]+$",
+    )
 
     context_engine: bool = _setting(True, "true or false")
     memory_half_life_days: float = _setting(14.0, "days from 0.001 to 3650", ge=0.001, le=3650)
@@ -118,11 +138,13 @@ class Environment(BaseSettings):
     ai_timeout_s: float = _setting(30.0, "seconds from 0.1 to 600", ge=0.1, le=600)
     ai_max_concurrent: int = _setting(100, "a number from 1 to 10000", ge=1, le=10_000)
 
-    @field_validator("ai_base_url")
+    @field_validator("ai_base_url", "email_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         # Both raise ValueError for what is none; the port only when it is looked at.
-        if value is not None and (not (parts := urlsplit(value)).hostname or parts.port == 0):
+        if value is None or value == "console:":
+            return value
+        if not (parts := urlsplit(value)).hostname or parts.port == 0:
             raise ValueError("an address")
         return value
 
@@ -133,7 +155,20 @@ class Environment(BaseSettings):
             raise ValueError("a key")
         return value
 
-    @field_validator("allowed_hosts", "trusted_proxies", "websocket_cors_origins", mode="before")
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("a token")
+        return value
+
+    @field_validator(
+        "allowed_hosts",
+        "trusted_proxies",
+        "websocket_cors_origins",
+        "metrics_addresses",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -148,12 +183,12 @@ class Environment(BaseSettings):
                 raise ValueError(origin)
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "metrics_addresses")
     @classmethod
-    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Refused here, because uvicorn would take a mistyped one for a name and say nothing."""
-        for proxy in value:
-            ip_network(proxy)  # raises ValueError
+        for network in value:
+            ip_network(network)  # raises ValueError
         return value
 
     @field_validator("data_dir")

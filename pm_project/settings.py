@@ -13,6 +13,7 @@ from urllib.parse import quote
 import dj_database_url
 
 from pm_project.environment import ROOT, load_environment
+from pm_project.mail import mail_settings
 
 PM = load_environment()
 BASE_DIR = ROOT
@@ -100,6 +101,9 @@ def _redis_hosts() -> list[dict[str, Any]]:
             "socket_timeout": 5,
             "health_check_interval": 10,
             "max_connections": 1000,
+            # redis-py 8's parser of version 3 writes each message of pub/sub out as text, for a log
+            # line that nobody reads.
+            "protocol": 2,
         }
         for url in urls
     ]
@@ -146,6 +150,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pm_project.security.ContentSecurityPolicyMiddleware",
+    "status.pages.away.DatabaseAwayMiddleware",
 ]
 ROOT_URLCONF = "pm_project.urls"
 ASGI_APPLICATION = "pm_project.asgi.application"
@@ -195,6 +200,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
 
+DEFAULT_FROM_EMAIL = PM.email_from
+globals().update(mail_settings(PM.email_url))
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -205,7 +213,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "realtime.api.authentication.ApiKeyAuthentication",
         "realtime.api.authentication.SessionTokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "realtime.api.authentication.CookieAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -32,20 +32,25 @@ class RealtimeConfig(AppConfig):
         from realtime import checks, registry  # noqa: F401 - registers the system checks
         from realtime.audit import receivers  # noqa: F401 - connects the signal receivers
         from realtime.audit.gathering import flush
-        from realtime.broadcasts.counting import count_changed, on_arrivals
+        from realtime.bans import receivers as _  # noqa: F401 - connects its receiver
+        from realtime.bans.networks import enforce
+        from realtime.broadcasts.moved import count_changed, on_arrivals
         from realtime.broadcasts.permissions import register_audiences
         from realtime.broadcasts.standing import standing_broadcasts
         from realtime.delivery.writing import register_arrivals
         from realtime.fleet.telling import tell_changes
+        from realtime.metrics.ledger import telling
         from realtime.presence import commands  # noqa: F401 - registers its command
         from realtime.security import endings  # noqa: F401 - connects the signal receivers
         from realtime.sockets import acks, basics, subscribing  # noqa: F401 - registers their commands
         from realtime.sockets.sweep import register_sweep
 
         register_sweep(flush)
+        register_sweep(enforce)
         register_sweep(tell_changes)
         register_arrivals(on_arrivals)
         register_sweep(count_changed)  # behind that of `acks`: it has just been written then
         register_audiences()
+        registry.register_background("metrics", telling)
         registry.register_snapshot_part(standing_broadcasts)
         post_migrate.connect(ensure_first_rows, sender=self)

@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from weakref import WeakValueDictionary
 
@@ -33,6 +34,16 @@ class BreakerOpen(Unavailable):
     """The call was not made; `retry_after_ms` says when the next probe is due."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How often an open breaker let a call through since it opened; `ended_at` when one was
+    answered, None while none was. By the breaker's clock."""
+
+    tries: int
+    began_at: float
+    ended_at: float | None
+
+
 Clock = Callable[[], float]
 _breakers: WeakValueDictionary[str, "CircuitBreaker"] = WeakValueDictionary()
 HISTORY = 20  # changes of state kept for status
@@ -40,18 +51,25 @@ MAX_DOUBLINGS = 30  # of the wait; a float overflows at 1024, which an outage of
 
 
 class CircuitBreaker:
-    """`failures` in a row open it; it stays open from `wait_s` to `max_wait_s`, growing."""
+    """`failures` in a row open it; it stays open from `wait_s` to `max_wait_s`, growing.
+
+    `part` is the component that it stands before, "" where that is none of its own; `trial` the
+    newest attempt to get it back, None where it never was away.
+    """
 
     def __init__(
         self,
         name: str,
         *,
+        part: str = "",
         failures: int = 3,
         wait_s: float = 1.0,
         max_wait_s: float = 30.0,
         clock: Clock = time.monotonic,
     ) -> None:
         self.name = name
+        self.part = part
+        self.trial: Trial | None = None
         self.changes: deque[tuple[float, BreakerState]] = deque(maxlen=HISTORY)
         self._limit = failures
         self._wait_s = wait_s
@@ -68,6 +86,10 @@ class CircuitBreaker:
     @property
     def state(self) -> BreakerState:
         return self._state
+
+    def ago_s(self, at: float) -> float:
+        """Seconds since a moment of the breaker's clock."""
+        return self._clock() - at
 
     @contextmanager
     def guarding(self, *failing: type[BaseException]) -> Iterator[None]:
@@ -132,9 +154,20 @@ class CircuitBreaker:
 
     def _change(self, state: BreakerState) -> None:
         if state is not self._state:
+            self.trial = _tried(self.trial, self._state, state, self._clock())
             self._state = state
             self._period += 1
             self.changes.append((self._clock(), state))
+
+
+def _tried(
+    trial: Trial | None, before: BreakerState, after: BreakerState, at: float
+) -> Trial | None:
+    if before is BreakerState.CLOSED or trial is None:
+        return Trial(0, at, None)
+    if after is BreakerState.HALF_OPEN:
+        return replace(trial, tries=trial.tries + 1)
+    return replace(trial, ended_at=at) if after is BreakerState.CLOSED else trial
 
 
 def breakers() -> Mapping[str, CircuitBreaker]:

@@ -15,6 +15,7 @@ class Options(Protocol):
     data_dir: Path
     redis_url: str | None
     database_failover: str
+    database_prepared: bool
     websocket_enabled: bool
     websocket_port: int
     websocket_cors_origins: tuple[str, ...]
@@ -23,6 +24,8 @@ class Options(Protocol):
     websocket_slow_timeout: float
     websocket_max_connections: int
     websocket_max_message_bytes: int
+    websocket_ticket_limit: int
+    websocket_newcomers_per_address: int
     drain_window: float
     worker: bool
     worker_concurrency: int

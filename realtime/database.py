@@ -38,7 +38,7 @@ LIMIT_S = 8.0
 RETRY_AFTER_MS = 1000
 # Half a minute between two probes would be long after the return of a restarted database.
 # Each failure may have cost somebody 2 s of waiting for a connection, so two are enough.
-breaker = CircuitBreaker("database", failures=2, wait_s=0.5, max_wait_s=2.0)
+breaker = CircuitBreaker("database", part="database", failures=2, wait_s=0.5, max_wait_s=2.0)
 
 
 def bounded(application: Application) -> Application:

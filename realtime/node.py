@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 
 class Node:
-    """`connections` are the open sockets of this process; `draining` once a stop was announced."""
+    """`connections` are the open sockets of this process, `turnover` tells whether they are still
+    the same; `draining` once a stop was announced."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex[:12]
@@ -67,12 +68,14 @@ class Node:
         store = PresenceStore(self.shared) if self.shared is not None else None
         self.presence = Presence(self.hub, store)
         self.connections: SmallSet[Connection] = SmallSet()
+        self.turnover = 0  # sockets that came or went, ever
         self.refused = 0  # sockets above the limit of connections; for status
         self.draining = False
         self.drain_window_s = 0.0
         self.fleet = FleetMember(self, self.shared)
         self._empty = asyncio.Event()
         self._leaving = asyncio.Event()
+        self._sweeping = asyncio.Lock()
 
     def start(self) -> None:
         self.hub.allow(CLOSE_MESSAGE, self.fleet.on_message)
@@ -101,8 +104,13 @@ class Node:
         else:
             self.reporter.up(CHANNEL_LAYER, "the channel layer delivers again")
 
+    def add(self, connection: "Connection") -> None:
+        self.connections.add(connection)
+        self.turnover += 1
+
     def remove(self, connection: "Connection") -> None:
         self.connections.discard(connection)
+        self.turnover += 1
         if not self.connections:
             self._empty.set()
 
@@ -159,13 +167,15 @@ class Node:
             await self._sweep_once()
 
     async def _sweep_once(self) -> None:
-        for sweep in registered_sweeps():
-            try:
-                await sweep()
-            except RealtimeError as error:
-                logger.warning("put off: %s", error.message)
-            except Exception:
-                logger.exception("a sweep failed")
+        # The last one, of a stop, is behind the one under way: what that holds is written by then.
+        async with self._sweeping:
+            for sweep in registered_sweeps():
+                try:
+                    await sweep()
+                except RealtimeError as error:
+                    logger.warning("put off: %s", error.message)
+                except Exception:
+                    logger.exception("a sweep failed")
 
 
 _node: Node | None = None

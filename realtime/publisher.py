@@ -24,6 +24,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.breaker import BreakerOpen, CircuitBreaker
 from realtime.log.entries import Entry
+from realtime.metrics.core import PUBLISHED
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
 from realtime.protocol.streams import group_of
 from realtime.tracing.traces import traces
@@ -50,6 +51,7 @@ class _Announcement:
     entries: tuple[Entry, ...]
     signal: tuple[int, bytes] | None = None  # (after, frame)
     jobs: tuple[int, ...] | None = None  # those to be cancelled; () when some were enqueued
+    committed_at: float = 0.0  # by this machine's clock
 
     @property
     def size(self) -> int:
@@ -71,7 +73,9 @@ class Publisher:
         self.failed = 0
         # Without it each stream's hint would wait for a Redis that hangs, and late hints follow
         # its return. It is tried again before nodes leave polling, which takes 3 s.
-        self.breaker = CircuitBreaker("publisher", failures=3, wait_s=0.5, max_wait_s=2.0)
+        self.breaker = CircuitBreaker(
+            "publisher", part="channel_layer", failures=3, wait_s=0.5, max_wait_s=2.0
+        )
         self._queue: deque[_Announcement] = deque()
         self._queued_bytes = 0
         self._turn = threading.Lock()  # of the queue and its size
@@ -172,6 +176,7 @@ def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]
     is not to be told after its end, however long the first connection took.
     """
     events: dict[tuple[str, str], list[Entry]] = {}
+    committed: dict[tuple[str, str], float] = {}  # the first of them
     early: dict[str, list[tuple[int, bytes]]] = {}
     signals: dict[str, list[tuple[int, bytes]]] = {}
     jobs = [one.jobs for one in gathered if one.jobs is not None]
@@ -184,12 +189,14 @@ def _joined(gathered: Sequence[_Announcement]) -> list[tuple[str, dict[str, Any]
             if one.stream in signals and (one.stream, one.epoch) not in events:
                 early.setdefault(one.stream, []).extend(signals.pop(one.stream))
             events.setdefault((one.stream, one.epoch), []).extend(one.entries)
+            committed.setdefault((one.stream, one.epoch), one.committed_at)
     messages: list[tuple[str, dict[str, Any]]] = []
     for (stream, epoch), entries in events.items():
         entries.sort(key=lambda entry: entry.seq)
         if stream in early:
             messages.append((stream, _signals(stream, early.pop(stream))))
-        messages += [(stream, _hint(stream, epoch, part)) for part in _parts(entries)]
+        at = committed[stream, epoch]
+        messages += [(stream, _hint(stream, epoch, part, at)) for part in _parts(entries)]
     messages += [(stream, _signals(stream, waiting)) for stream, waiting in signals.items()]
     if jobs:
         cancelled = sorted({number for ids in jobs for number in ids})
@@ -211,9 +218,9 @@ def _parts(entries: Sequence[Entry]) -> list[list[Entry]]:
     return parts
 
 
-def _hint(stream: str, epoch: str, entries: Sequence[Entry]) -> dict[str, Any]:
+def _hint(stream: str, epoch: str, entries: Sequence[Entry], at: float) -> dict[str, Any]:
     listed = [list(entry) for entry in entries]
-    return {"type": HINT_EVENTS, "stream": stream, "epoch": epoch, "entries": listed}
+    return {"type": HINT_EVENTS, "stream": stream, "epoch": epoch, "entries": listed, "at": at}
 
 
 def _signals(stream: str, waiting: Sequence[tuple[int, bytes]]) -> dict[str, Any]:
@@ -272,7 +279,10 @@ def announce(stream: str, epoch: str, entries: Sequence[Entry]) -> None:
         found.committed(stream, entries)
     if (local := _local) is not None:
         _hand_over(local[0], stream, epoch, entries)
-    _publisher.put_nowait(_Announcement(stream, epoch, tuple(entries)))
+    now = time.time()
+    _publisher.put_nowait(_Announcement(stream, epoch, tuple(entries), committed_at=now))
+    for entry in entries:
+        PUBLISHED.add(entry.type)
 
 
 def announce_signal_here(stream: str, after: int, frame: bytes) -> None:

@@ -3,6 +3,7 @@ what is looked at once. Synchronous; runs in a database thread. All times are th
 
 import os
 import socket
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +43,11 @@ class Exchanged:
     members: tuple[MemberView, ...]
     version: int
     view: dict[str, Any]
+
+
+def worker_id() -> str:
+    """For a process that is no node."""
+    return f"{socket.gethostname()[:24]}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
 
 
 def database_now() -> datetime:

@@ -2,16 +2,12 @@
 
 Every process looks at itself and says what it finds by the database every 2 s. The node that holds
 the board also looks at what is looked at once across the system, makes the view of the whole, and
-has rules evaluated. While the database is away each node goes on by itself: `status.telling` says
-who hears what, and rounds for the rules are kept until they can be evaluated.
+has rules evaluated. While the database is away each node goes on by itself (`status.alone`), and
+rounds for the rules are kept until they can be evaluated.
 """
 
 import asyncio
 import logging
-import os
-import socket
-import uuid
-from collections import deque
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from realtime.breaker import BreakerOpen
-from realtime.components import Finding, Scope, State, components
+from realtime.components import Scope, State, components
 from realtime.database import DatabaseAway, in_database
 from realtime.log.signalling import register_listener
 from realtime.protocol.errors import RealtimeError, Unavailable
+from status.alerts.ahead import enabled_rules
 from status.alerts.evaluating import evaluate
-from status.alerts.rounds import Round, round_of
+from status.alerts.rounds import WaitingRounds, round_of
+from status.alone import DATABASE, Alone
 from status.buckets import Buckets
 from status.exchange import (
     EXCHANGE_EVERY_S,
@@ -33,6 +31,7 @@ from status.exchange import (
     Report,
     exchange,
     leave,
+    worker_id,
     write_view,
 )
 from status.models import MemberKind
@@ -50,10 +49,10 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 DATABASE_LIMIT_S = 3.0  # for an exchange: readers hear of a database that hangs within 10 s
 LEAVE_LIMIT_S = 1.0
-ROUNDS = 600  # kept for the rules while the database is away: 20 minutes
+ROUNDS_AT_ONCE = 100  # evaluated before the board's lease is renewed
+DUE_SLACK_S = 0.02  # after the moment at which an alert is due
 STORE_EVERY_S = 10.0
 UPKEEP_EVERY_S = 60.0
-_DATABASE = "database"
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +60,13 @@ logger = logging.getLogger(__name__)
 class Monitor:
     """Belongs to one event loop; `node` is None in a worker. `run` is its task.
 
-    `holds` is whether this node holds the board, as of the last exchange.
+    `holds` is whether this node holds the board, as of the last exchange; `alone` what it does
+    while the database is away.
     """
 
     def __init__(self, node: "Node | None") -> None:
         self._kind = MemberKind.WORKER if node is None else MemberKind.NODE
-        self.id = node.id if node is not None else _worker_id()
+        self.id = node.id if node is not None else worker_id()
         scopes = {Scope.PROCESS} if node is None else set(Scope)
         self.watches = {
             name: Watch(component, node, self._found)
@@ -80,14 +80,15 @@ class Monitor:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._buckets = Buckets()
-        self._rounds: deque[Round] = deque(maxlen=ROUNDS)
+        self._rounds = WaitingRounds()
         self._offset = timedelta()  # of the database's clock
         self._others: tuple[MemberView, ...] = ()
         self._board: dict[str, Any] = {}
         self._version = 0
         self._parts: dict[str, str] | None = None  # of the view that was told last
-        self._store_at = self._upkeep_at = 0.0
-        self._away = False
+        self._store_at = self._upkeep_at = self._rules_at = 0.0
+        self._due_at: datetime | None = None  # of the alert that opens or closes next
+        self.alone = Alone(self._teller)
 
     async def run(self) -> None:
         """The monitor's task; it ends with the process."""
@@ -96,7 +97,7 @@ class Monitor:
             while True:
                 await self._turn()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(EXCHANGE_EVERY_S):
+                    async with asyncio.timeout(self._pause_s()):
                         await self._wake.wait()
                 self._wake.clear()
         finally:
@@ -107,12 +108,19 @@ class Monitor:
                 async with asyncio.timeout(LEAVE_LIMIT_S):
                     await in_database(leave, self.id)
 
+    def _pause_s(self) -> float:
+        """Until the next turn: an alert that is due does not wait for the usual one."""
+        if self._due_at is None or not self.holds:
+            return EXCHANGE_EVERY_S
+        left_s = (self._due_at - self._now()).total_seconds() + DUE_SLACK_S
+        return min(EXCHANGE_EVERY_S, left_s) if left_s > 0 else EXCHANGE_EVERY_S
+
     async def _turn(self) -> None:
         try:
             async with asyncio.timeout(DATABASE_LIMIT_S):
                 await self._exchange()
+            self.alone.end()
             await self._write()
-            self._away = False
         except (DatabaseAway, BreakerOpen, TimeoutError) as error:
             self._go_on_alone(error)
         except RealtimeError as error:
@@ -144,6 +152,8 @@ class Monitor:
         while True:
             for watch in self.active():
                 watch.start_if_due()
+            if self.alone.due:
+                self._tell_alone()
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _found(self, watch: Watch, changed: bool) -> None:
@@ -155,7 +165,7 @@ class Monitor:
                 values["state"] = float(finding.state.level)
             self._buckets.add(watch.component.name, self._now(), values)
         if changed:
-            if self.holds and not self._away and self._all_looked:
+            if self.holds and self.alone.outage is None and self._all_looked:
                 self._announce(self._view())
             self._wake.set()
 
@@ -207,11 +217,12 @@ class Monitor:
         if version is not None:
             self._version = version
             self._teller.board(view.stored, version)
-            self._rounds.append(round_of(view, self._now()))
+            self._rounds.add(round_of(view, self._now()))
 
     def _hold(self, exchanged: Exchanged) -> None:
+        if not exchanged.holds:
+            self._rounds.clear()  # after an outage the node that takes the board has its own
         if self.holds and not exchanged.holds:
-            self._rounds.clear()
             for watch in self.watches.values():
                 if watch.component.scope is Scope.SYSTEM:
                     watch.forget()
@@ -239,27 +250,38 @@ class Monitor:
             except Unavailable:
                 self._buckets.put_back(buckets)
                 raise
-        while self._rounds and self.holds:
-            await in_database(evaluate, self._rounds[0])
-            self._rounds.popleft()
+        for _ in range(ROUNDS_AT_ONCE):
+            if not self._rounds or not self.holds:
+                break
+            self._due_at = (await in_database(evaluate, self._rounds.oldest)).due_at
+            self._rounds.drop_oldest()
+        else:
+            self._wake.set()
+        if self._teller is not None and now >= self._rules_at:
+            self.alone.rules = await in_database(enabled_rules)
+            self._rules_at = now + UPKEEP_EVERY_S
         if self.holds and now >= self._upkeep_at:
             self._upkeep_at = now + UPKEEP_EVERY_S
             await in_database(keep_up)
 
     def _go_on_alone(self, error: Exception) -> None:
         """The database does not answer."""
-        if not self._away:
+        if self.alone.outage is None:
             logger.warning("status not exchanged: %s", error or "the database hangs")
-        self._away = True
-        if self._teller is None:
-            return
-        down = {_DATABASE: Finding(State.DOWN, str(error) or "it does not answer in time")}
+        self.alone.begin(self._now())
+        if self.alone.due:
+            self._tell_alone()
+
+    def _tell_alone(self) -> None:
+        """Every node keeps its rounds: any of them may be the one that takes the board."""
+        down = {DATABASE: self.alone.finding}
         own = MemberView(self.id, self._kind, self._report(system=False) | report_of(down))
         view = view_of(components(), [own], self._report(system=True))
-        self._teller.alone(view.health)
-        if self.holds:
-            self._rounds.append(round_of(view, self._now()))
-
-
-def _worker_id() -> str:
-    return f"{socket.gethostname()[:24]}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        try:
+            round_ = self.alone.tell(view.among(self._board.get("parts", ())), self._now())
+        except Exception:
+            # Called by both top-level loops, which must go on.
+            logger.exception("readers were not told of the outage")
+            return
+        if round_ is not None:
+            self._rounds.add(round_)

@@ -25,5 +25,6 @@ async def monitoring(node: "Node | None") -> None:
 
 
 def process_monitor() -> Monitor | None:
-    """That of this process, whose loop alone may touch it; None where it is off."""
+    """That of this process, None where it is off. Its loop alone may touch it; only `alone.outage`
+    may be read by any thread."""
     return _monitor

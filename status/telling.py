@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.log.signalling import signal, signal_here
 from realtime.protocol.streams import STATUS_STREAM
+from status.channels.in_app import ALERT
 
 if TYPE_CHECKING:
     from realtime.node import Node
@@ -58,6 +59,10 @@ class Teller:
             # Never the board's: whatever stands there later is told again.
             self._version = -2
             signal_here(STATUS_STREAM, UPDATE, _health(view, None), after=0)
+
+    def ahead(self, alert: Mapping[str, Any]) -> None:
+        """An alert that cannot be written yet; its event follows when it can."""
+        signal_here(STATUS_STREAM, ALERT, dict(alert), after=0)
 
 
 def _health(view: Mapping[str, Any], version: int | None) -> dict[str, Any]:

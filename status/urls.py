@@ -6,13 +6,14 @@ the API and the pages for those who may see the system's state.
 
 from django.urls import include, path
 
-from status import health
+from status import health, metrics
 from status.api import connections, views
 
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("health/counters", health.counters),
+    path("metrics", metrics.metrics),
     path("livez", health.live),
     path("readyz", health.ready),
     path("status/", include("status.pages.urls")),
@@ -40,6 +41,8 @@ api_urlpatterns = [
         connections.CleanUpView.as_view(),
         name="api-connections-cleanup",
     ),
+    path("websocket/metrics", metrics.MetricsView.as_view(), name="api-metrics"),
+    path("status/metrics", views.MeasuresView.as_view(), name="api-status-metrics"),
     path("status/live", views.LiveView.as_view(), name="api-status-live"),
     path("status/connections", connections.CountsView.as_view(), name="api-status-connections"),
     path("websocket/events/types", views.EventTypesView.as_view(), name="api-event-types"),

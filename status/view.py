@@ -63,6 +63,14 @@ class View:
             nodes=board.get("nodes", self.nodes),
         )
 
+    def among(self, names: Iterable[str]) -> "View":
+        """With those of these parts that this one has no finding of as unknown."""
+        wanted = {*names, *self.parts}
+        parts = {
+            name: self.parts.get(name, State.UNKNOWN) for name in components() if name in wanted
+        }
+        return replace(self, parts=parts)
+
     @property
     def stored(self) -> dict[str, Any]:
         """As it stands on the board."""

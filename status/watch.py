@@ -73,9 +73,9 @@ class Watch:
                 return await self._look()
         except TimeoutError:
             return Finding(State.DOWN, f"no answer within {component.limit_s:g} s")
-        except (DatabaseAway, BreakerOpen) as error:
-            # What it rests on is away, which has a component of its own.
-            return Finding(State.UNKNOWN, error.message)
+        except (DatabaseAway, BreakerOpen):
+            # It has a component of its own.
+            return Finding(State.UNKNOWN, "what it rests on does not answer")
         except Unavailable as error:
             return Finding(State.DEGRADED, error.message)
         except Exception as error:

@@ -5,12 +5,16 @@ that tests start have databases of their own.
 """
 
 import os
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from xdist.remote import Producer
 
 from pm_project.environment import read_environment
+from tests.nodes.template import templates_of_this_run
+from tests.sharing import Sharing, scheduler
 
 # Servers that tests start inherit it. Those that are about jobs ask for a worker.
 os.environ["WORKER"] = "false"
@@ -22,6 +26,23 @@ os.environ["CONTEXT_ENGINE"] = "false"
 os.environ["STATUS_MONITOR"] = "false"
 # pytest-django has read them already; only the workers of pytest-xdist inherit what is set here.
 django_settings.PM = read_environment()
+# Tests that commit are followed by a TRUNCATE of every table, which the audit log's guard refuses.
+_database = django_settings.DATABASES["default"]
+if _database["ENGINE"].endswith("postgresql"):
+    _database["OPTIONS"]["options"] += " -c realtime.empty_audit=on"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Databases for servers that tests start are migrated once in a run."""
+    if not hasattr(config, "workerinput"):
+        stack = ExitStack()
+        stack.enter_context(templates_of_this_run())
+        config.add_cleanup(stack.close)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing | None:
+    """Modules that share servers stay together."""
+    return scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)

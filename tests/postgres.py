@@ -1,9 +1,10 @@
-"""A real PostgreSQL for tests, from pip: `python -m tests.postgres -- COMMAND ...`.
+"""A real PostgreSQL for tests, from pip: `python -m tests.postgres [--no-fsync] -- COMMAND ...`.
 
 Runs COMMAND with DATABASE_URL set to a fresh database and exits with its status; the server and
 its folder go however that ends. `temporary_postgres()` is the same for one test. Durability is
-as in production (fsync on). Only the package's binaries are used, not its starter, which keeps
-servers alive beyond their users.
+as in production (fsync on), unless it is not wanted: what a killed server leaves is whole without
+it too, only that of a machine is not, and tests end no machine. Only the package's binaries are
+used, not its starter, which keeps servers alive beyond their users.
 """
 
 import fcntl
@@ -41,7 +42,7 @@ class PostgresError(Exception):
 
 
 @contextmanager
-def temporary_postgres() -> Iterator[str]:
+def temporary_postgres(*, fsync: bool = True) -> Iterator[str]:
     """A server of its own with an empty database; yields its URL, then removes everything.
 
     Call it from a thread that lives as long as the server is needed: it dies with that thread.
@@ -62,7 +63,7 @@ def temporary_postgres() -> Iterator[str]:
             os.chown(data, account["user"], account["group"])
         binaries = _binaries(folder, account)
         _initialise(binaries, data, account)
-        server, port = _start(binaries, data, account)
+        server, port = _start(binaries, data, account, fsync=fsync)
         try:
             yield f"postgres://postgres@127.0.0.1:{port}/pm"
         finally:
@@ -142,7 +143,7 @@ def _initialise(binaries: Path, data: Path, account: dict[str, Any]) -> None:
 
 
 def _start(
-    binaries: Path, data: Path, account: dict[str, Any]
+    binaries: Path, data: Path, account: dict[str, Any], *, fsync: bool
 ) -> tuple[subprocess.Popen[bytes], int]:
     log = data / "server.log"
     for _ in range(_PORT_ATTEMPTS):
@@ -152,7 +153,7 @@ def _start(
             "port": port,
             "unix_socket_directories": data,
             "max_connections": 400,
-            "fsync": "on",
+            "fsync": "on" if fsync else "off",
         }
         command: list[str | Path] = [binaries / "postgres", "-D", data]
         for name, value in options.items():
@@ -251,6 +252,9 @@ def _unwind(number: int, frame: FrameType | None) -> None:
 def main() -> int:
     """Run the command that follows `--`."""
     command = sys.argv[1:]
+    fsync = command[:1] != ["--no-fsync"]
+    if not fsync:
+        command = command[1:]
     if command[:1] == ["--"]:
         command = command[1:]
     if not command or not shutil.which(command[0]):
@@ -259,7 +263,7 @@ def main() -> int:
     for number in _HANDLED:
         signal.signal(number, _unwind)
     try:
-        with temporary_postgres() as url:
+        with temporary_postgres(fsync=fsync) as url:
             return _run(command, url)
     except PostgresError as error:
         sys.stderr.write(f"{error}\n")

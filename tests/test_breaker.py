@@ -7,16 +7,7 @@ import pytest
 
 from realtime.breaker import BreakerOpen, CircuitBreaker, breakers
 from realtime.protocol.errors import RealtimeError
-
-
-class Clock:
-    """Time that moves when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from bench.measures.stage import CONNECT_LIMIT_S, Stage, settle, times
 def connects(stage: Stage, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """All connect at once as far as `at_once` lets them."""
     sockets, rooms = parameters["sockets"], parameters.get("rooms", 1)
+    stage.clear()
     stage.seat_readers(min(50, sockets), rooms)  # what a server loads at its first socket
     stage.clear()
     stage.describe_readers(sockets, rooms)

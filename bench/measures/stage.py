@@ -16,24 +16,32 @@ CONNECT_LIMIT_S = 60.0
 
 @dataclass
 class Stage:
-    """`readers` and `writers` are without sockets at first and after each case."""
+    """`readers` and `writers` are without sockets at first; after a case the readers stay, for the
+    next that wants the same ones."""
 
     server: Server
     readers: Generator
     writers: Generator
     core: int | None  # of the generators
     base: int = 1  # number of the next message of any room
+    seated: tuple[int, int] | None = None  # readers and their rooms, once all have joined
 
     @property
     def peer(self) -> Peer:
         return self.server.peer
 
-    def seat_readers(self, sockets: int, rooms: int) -> Answer:
+    def seat_readers(self, sockets: int, rooms: int) -> None:
         """Connect so many, spread evenly over the rooms. Raises RuntimeError unless all joined."""
+        if self.seated == (sockets, rooms):
+            return
+        if self.seated is not None:
+            self.clear()
         self.describe_readers(sockets, rooms)
-        return joined(self.readers.connect(AT_ONCE, CONNECT_LIMIT_S), sockets)
+        joined(self.readers.connect(AT_ONCE, CONNECT_LIMIT_S), sockets)
+        self.seated = (sockets, rooms)
 
     def describe_readers(self, sockets: int, rooms: int) -> None:
+        self.seated = None
         self.readers.drop()
         for number in range(sockets):
             room = number % rooms
@@ -49,7 +57,12 @@ class Stage:
 
     def clear(self) -> None:
         """All sockets are closed; returns when the server has the CPU for something else."""
+        self.seated = None
         self.readers.drop()
+        self.rest()
+
+    def rest(self) -> None:
+        """After a case: nobody publishes, and the server has the CPU for something else."""
         self.writers.drop()
         settle(self.server)
 

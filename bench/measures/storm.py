@@ -25,6 +25,7 @@ def storm(stage: Stage, parameters: Mapping[str, Any]) -> dict[str, Any]:
     ours = stage.peer
     assert isinstance(ours, Ours)
     sockets, rooms, missed = parameters["sockets"], parameters["rooms"], parameters["missed"]
+    stage.clear()
     stage.seat_writers(rooms, rooms)
     place = stage.server.place
     victim = Server(

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from django.utils import timezone
+
 from chat.actions.answering import Failure, Outcome, Started, end_run, start_run, tell_failure
 from chat.ai.citations import sources_of
 from chat.ai.desk import LiveRun
+from chat.ai.metrics import count_run
 from chat.ai.office import Office
 from chat.ai.prompt import question_of
 from chat.ai.providers.protocol import Delta, Done, Error, Pieces, Question, Trouble, Usage
@@ -59,6 +62,7 @@ async def carry_out(context: JobContext, run_id: int, office: Office) -> None:
         if started is None:
             return
         logger.info("run started run=%d generation=%d", started.run, started.generation)
+        began = timezone.now()
         live = office.desk.open(started)
         try:
             heard = await _attempts(context, started, live, office)
@@ -68,6 +72,12 @@ async def carry_out(context: JobContext, run_id: int, office: Office) -> None:
             return  # ended by somebody else, or another generation has begun
         outcome = await _outcome(started, live, heard, office)
         await _patiently(partial(context.complete, end_run, started, outcome))
+    first = outcome.first_piece_at
+    count_run(
+        outcome,
+        first_piece_s=(first - began).total_seconds() if first is not None else None,
+        whole_s=(timezone.now() - began).total_seconds(),
+    )
     logger.info(
         "run ended run=%d generation=%d state=%s characters=%d trouble=%s",
         started.run,

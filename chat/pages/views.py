@@ -10,11 +10,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.generic import TemplateView
 
+from chat.pages.forms import SignInForm
+
 
 class SignIn(LoginView):
     """Goes on to `next` afterwards, so that a link to a project survives signing in."""
 
     template_name = "chat/sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
 

@@ -20,7 +20,7 @@ EMBED_TIMEOUT_S = 60.0  # a whole batch behind others', on a busy machine
 PING_TIMEOUT_S = 0.5
 
 # Whoever searches waits for the first failures only. A started embedder is found within 3 s.
-breaker = CircuitBreaker("embedder", failures=3, wait_s=0.5, max_wait_s=3.0)
+breaker = CircuitBreaker("embedder", part="memory_store", failures=3, wait_s=0.5, max_wait_s=3.0)
 
 
 class EmbedderAway(Unavailable):

@@ -2,6 +2,7 @@
 
 from realtime.admin.api_keys import ApiKeyAdmin
 from realtime.admin.audit import AuditChainAdmin, AuditEntryAdmin
+from realtime.admin.bans import BanAdmin
 from realtime.admin.broadcasts import (
     BroadcastAcknowledgementAdmin,
     BroadcastAdmin,
@@ -23,6 +24,7 @@ __all__ = [
     "ApiKeyAdmin",
     "AuditChainAdmin",
     "AuditEntryAdmin",
+    "BanAdmin",
     "BroadcastAcknowledgementAdmin",
     "BroadcastAdmin",
     "BroadcastAudienceAdmin",

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from realtime.admin.readonly import ReadOnlyAdmin
+from realtime.bans.imposing import RIGHT as RIGHT_TO_BAN
 from realtime.fleet.operations import (
     Seen,
     close_connection,
@@ -69,7 +70,12 @@ class LiveConnectionAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, f"admin/realtime/{name}", context)
 
     def _table(self, request: HttpRequest, filters: "_Filters") -> dict[str, Any]:
-        context: dict[str, Any] = {"may_change": _may_change(request), "rows": [], "seen": None}
+        context: dict[str, Any] = {
+            "may_change": _may_change(request),
+            "may_ban": request.user.has_perm(RIGHT_TO_BAN),
+            "rows": [],
+            "seen": None,
+        }
         try:
             seen = look_at_connections(filters.wanted())
         except RealtimeError as error:

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from realtime.broadcasts.audience import unpacked
-from realtime.broadcasts.counting import counted, freeze
+from realtime.broadcasts.counts import counted, freeze
 from realtime.models import (
     Broadcast,
     BroadcastAcknowledgement,

@@ -5,6 +5,7 @@ Imported by `realtime.urls`, which registers the extensions.
 
 from typing import Any, Literal
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
@@ -97,3 +98,9 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer"}
+
+
+class CookieScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """As that of the class which ours goes on from."""
+
+    target_class = "realtime.api.authentication.CookieAuthentication"

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from realtime.api.inputs import Input, received
 from realtime.api.views import ApiView
+from realtime.bans.refusing import banned_with_password
 from realtime.people import person
 from realtime.protocol.errors import BadRequest, Unauthorized
 from realtime.protocol.payloads.shape import Moment, Person, printable, wire_time
@@ -72,7 +73,10 @@ class SessionsView(ApiView):
             password=given.password,
         )
         if user is None:
-            raise Unauthorized("expected the name and password of an active account, got others")
+            banned = banned_with_password(given.username, given.password)
+            raise banned or Unauthorized(
+                "expected the name and password of an active account, got others"
+            )
         token, expires_at = sign_in(user, SESSION_AGE_S)
         opened = {"token": token, "expires_at": wire_time(expires_at), "user": person(user)}
         return Response(opened, status=201, headers={"Cache-Control": "no-store"})

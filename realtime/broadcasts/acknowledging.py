@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from realtime import registry
 from realtime.broadcasts import events
-from realtime.broadcasts.counting import count_on_commit
+from realtime.broadcasts.moved import count_on_commit
 from realtime.broadcasts.permissions import UNSEEN
 from realtime.log.locks import lock_streams
 from realtime.log.writing import publish

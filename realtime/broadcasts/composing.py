@@ -9,11 +9,11 @@ from django.db.models import Max
 from django.utils import timezone
 
 from realtime import registry
-from realtime.audit.acting import acting
-from realtime.audit.recording import record, record_nowait
+from realtime.audit.recording import record
 from realtime.broadcasts import events
 from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.broadcasts.permissions import require_right
+from realtime.broadcasts.refusals import note_refusal
 from realtime.broadcasts.rendering import rendered
 from realtime.conf import options
 from realtime.log.client_refs import Write, earlier_write, remember_write
@@ -32,7 +32,6 @@ from realtime.protocol.errors import (
     Forbidden,
     NotFound,
     RateLimited,
-    RealtimeError,
 )
 from realtime.protocol.frames import MAX_FRAME_BYTES
 from realtime.protocol.streams import StreamKind, StreamName, user_stream
@@ -69,7 +68,7 @@ def create_broadcast(actor: Any, stream: str, draft: BroadcastDraft) -> Composed
     try:
         require_right(actor, name, draft.kind)
     except (Forbidden, NotFound) as error:
-        _note_refusal(actor, stream, draft, error)
+        note_refusal(actor, stream, error, kind=draft.kind)
         raise
     recipients = recipients_of(name)
     if name.kind is StreamKind.SYSTEM and not draft.confirm:
@@ -133,17 +132,6 @@ def _create(
     details = {"broadcast": row.pk, "kind": row.kind, "title": row.title, "recipients": recipients}
     record("broadcast_created", actor=actor.pk, target=stream, result="done", details=details)
     return Composed(row, created=True)
-
-
-def _note_refusal(actor: Any, stream: str, draft: BroadcastDraft, error: RealtimeError) -> None:
-    record_nowait(
-        "broadcast_refused",
-        actor=actor.pk,
-        target=stream,
-        result=error.code.value,
-        address=acting().address,
-        details={"kind": draft.kind},
-    )
 
 
 def _end_of_maintenance(draft: BroadcastDraft) -> datetime | None:

@@ -1,5 +1,7 @@
 """What workers do for broadcasts. Imported by every worker, and by whoever enqueues."""
 
+import time
+
 from realtime.database import in_database
 from realtime.jobs.context import JobContext
 from realtime.jobs.declaring import job
@@ -8,6 +10,7 @@ from realtime.jobs.periodic import periodic
 ATTEMPTS = 8  # about a quarter of an hour with the pauses between them
 TIMEOUT_S = 60.0
 MEND_EVERY_S = 60.0
+MEND_FOR_S = 20.0  # what is not counted by then is the next time's, the longest forgotten first
 CLEAN_EVERY_S = 3600.0
 
 
@@ -25,6 +28,13 @@ async def end_broadcast(context: JobContext, broadcast: int) -> None:
     await context.complete(expire_broadcast, broadcast)
 
 
+@job(name="realtime.settle_broadcast", max_attempts=ATTEMPTS, timeout_s=TIMEOUT_S)
+async def settle_broadcast(context: JobContext, broadcast: int) -> None:
+    from realtime.broadcasts.ending import settle_counts
+
+    await context.complete(settle_counts, broadcast)
+
+
 @periodic(every_s=MEND_EVERY_S, name="realtime.mend_broadcasts")
 async def mend_broadcasts(context: JobContext) -> None:
     """Say of those whose jobs are dead that they failed, end what should have ended, and count what
@@ -35,7 +45,10 @@ async def mend_broadcasts(context: JobContext) -> None:
         await in_database(cleaning.note_failure, broadcast_id)
     for broadcast_id in await in_database(cleaning.overdue):
         await in_database(cleaning.end_overdue, broadcast_id)
-    await in_database(counting.count_forgotten)
+    began = time.monotonic()
+    while await in_database(counting.count_forgotten):
+        if context.cancel_requested.is_set() or time.monotonic() - began > MEND_FOR_S:
+            return
 
 
 @periodic(every_s=CLEAN_EVERY_S, name="realtime.clean_broadcasts")

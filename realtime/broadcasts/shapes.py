@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from realtime.broadcasts.counting import counted, freeze
+from realtime.broadcasts.counts import counted, freeze
 from realtime.models import Broadcast, Job
 from realtime.models.broadcast import BroadcastStatus
 from realtime.people import person

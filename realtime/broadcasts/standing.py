@@ -1,5 +1,6 @@
 """What stands in a stream at present: a part of its snapshot, for whoever starts fresh."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -36,3 +37,13 @@ def standing_broadcasts(user: Any, stream: StreamName) -> dict[str, Any]:
         for row in rows
     ]
     return {"broadcasts": listed[::-1]}
+
+
+def shown_from(snapshot: Mapping[str, Any]) -> int:
+    """The seq from which on the snapshot shows every broadcast that stands: of a full list, and of
+    one that may have been cut, there can be older ones that it does not show."""
+    listed = snapshot.get("broadcasts")
+    if not listed or (len(listed) < SHOWN and "cut" not in snapshot):
+        return 1
+    first: int = listed[0]["seq"]
+    return first

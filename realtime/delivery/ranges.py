@@ -53,6 +53,21 @@ def bounded(ranges: Sequence[Range]) -> list[Range]:
     return kept[excess:]
 
 
+def gained(before: Sequence[Range], after: Sequence[Range]) -> list[Range]:
+    """What of `after` is not in `before`; both as `merged` gives them. Some of it may touch."""
+    found: list[Range] = []
+    for start, end in after:
+        lo = start
+        for one in before:
+            if lo <= one.hi and one.lo <= end:
+                if lo < one.lo:
+                    found.append(Range(lo, one.lo - 1))
+                lo = one.hi + 1
+        if lo <= end:
+            found.append(Range(lo, end))
+    return found
+
+
 @dataclass(slots=True)
 class Steps:
     """What was acknowledged within a second, in its order: ranges, and positions resumed (int).
@@ -75,6 +90,12 @@ class Steps:
             self.resumed_at = at
         if len(self.taken) < MAX_STEPS:
             self.taken.append(seq)
+
+    def waits(self, held: float) -> bool:
+        """Whether there is nothing here but positions that were resumed after `held`."""
+        if (self.resumed_at or 0.0) <= held:
+            return False
+        return not any(isinstance(step, Range) for step in self.taken)
 
     def settled(self, ranges: Iterable[Range]) -> bool:
         """Whether each resumed position lies in a range: whatever start may still become known, it

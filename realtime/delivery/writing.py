@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
 from realtime.database import in_database
-from realtime.delivery.ranges import Range, Steps
+from realtime.delivery.ranges import Range, Steps, gained
 from realtime.log.reading import stream_states
 from realtime.models.delivery import DeliveredRange
 from realtime.node import running_node
@@ -55,13 +55,10 @@ class Arrival(NamedTuple):
     before: Sequence[Range]
     after: Sequence[Range]
 
-    def is_news(self, seq: int) -> bool:
-        """Whether this seq is among what came with the write."""
-        return _holds(self.after, seq) and not _holds(self.before, seq)
-
-
-def _holds(ranges: Sequence[Range], seq: int) -> bool:
-    return any(lo <= seq <= hi for lo, hi in ranges)
+    @property
+    def news(self) -> Sequence[Range]:
+        """What came with the write."""
+        return gained(self.before, self.after)
 
 
 Listener = Callable[[Sequence[Arrival]], None]
@@ -89,8 +86,10 @@ async def flush() -> None:
     """Write what was gathered; what cannot be written now is gathered again, in front."""
     # A node that stops writes all: it is not the running one any more.
     held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
-    taken = dict(_gathered)
-    _gathered.clear()
+    # Of a crowd that resumed, and has said nothing since, nothing hangs on an early look.
+    taken = {key: steps for key, steps in _gathered.items() if not steps.waits(held)}
+    for key in taken:
+        del _gathered[key]
     keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]

@@ -5,7 +5,6 @@ wait for the lock, and the first of them takes over when the owner dies. The pro
 owner. Must not import Django.
 """
 
-import fcntl
 import logging
 import os
 import signal
@@ -18,10 +17,9 @@ from pathlib import Path
 from typing import Self
 
 from realtime.embedded.lifetime import die_with_parent
+from realtime.embedded.owned import FolderLock, end, rotate
 
 logger = logging.getLogger(__name__)
-
-MAX_LOG_BYTES = 1024 * 1024
 
 _TICK_S = 0.25
 _LOOK_INTERVAL_S = 2.0
@@ -30,7 +28,6 @@ _START_TIMEOUT_S = 60.0
 _FIRST_BACKOFF_S = 0.5
 _MAX_BACKOFF_S = 30.0
 _MAX_DOUBLINGS = 10
-_STOP_TIMEOUT_S = 2.0
 
 
 class Companion:
@@ -49,14 +46,14 @@ class Companion:
         *,
         cwd: Path,
     ) -> None:
-        self._folder = data_dir.resolve()
+        folder = data_dir.resolve()
         self._name = name
         self._command = list(command)
         self._answers = answers
         self._cwd = cwd
-        self._log_path = self._folder / f"{name}.log"
+        self._log_path = folder / f"{name}.log"
+        self._lock = FolderLock(folder / f"{name}.lock")
         self._stopping = threading.Event()
-        self._lock_fd: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
         self._failures = 0
@@ -68,7 +65,7 @@ class Companion:
     @property
     def owner(self) -> bool:
         """Whether this process holds the folder's lock."""
-        return self._lock_fd is not None
+        return self._lock.held
 
     def __enter__(self) -> Self:
         self._guardian.start()
@@ -94,7 +91,7 @@ class Companion:
 
     def _tend(self, now: float) -> None:
         if self._process is None:
-            if now >= self._start_after and (self.owner or self._take_lock()):
+            if now >= self._start_after and (self.owner or self._lock.take()):
                 self._start(now)
         elif self._process.poll() is not None:
             status, self._process = self._process.returncode, None
@@ -102,21 +99,8 @@ class Companion:
         elif now >= self._look_after:
             self._look(self._process, now)
 
-    def _take_lock(self) -> bool:
-        # Opened anew each time: the folder may have been emptied and made again meanwhile.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self._folder / f"{self._name}.lock", flags, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return False
-        self._lock_fd = fd
-        return True
-
     def _start(self, now: float) -> None:
-        if self._log_path.exists() and self._log_path.stat().st_size > MAX_LOG_BYTES:
-            self._log_path.replace(self._log_path.with_suffix(".log.1"))
+        rotate(self._log_path)
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the app's own command
                 self._command,
@@ -154,13 +138,5 @@ class Companion:
 
     def _release(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        # The lock goes last: a successor's process must not meet ours.
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+            end(self._process)
+        self._lock.release()  # last: a successor's process must not meet ours

@@ -6,7 +6,6 @@ holds can all be rebuilt, so it saves nothing. Must not import Django: settings 
 """
 
 import atexit
-import fcntl
 import logging
 import os
 import signal
@@ -25,18 +24,16 @@ from realtime.embedded.endpoint import (
     socket_path,
 )
 from realtime.embedded.lifetime import die_with_parent
+from realtime.embedded.owned import FolderLock, end, rotate
 
 __all__ = ["EmbeddedValkey", "EmbeddedValkeyError", "guard_folder", "socket_path"]
 
 logger = logging.getLogger(__name__)
 
-MAX_LOG_BYTES = 1024 * 1024
-
 _TICK_S = 0.2
 _PING_INTERVAL_S = 1.0
 _MAX_MISSED_PINGS = 3
 _MAX_BACKOFF_S = 5.0
-_STOP_TIMEOUT_S = 2.0
 _FATAL_EXITS = 3
 
 
@@ -51,6 +48,7 @@ class EmbeddedValkey:
         self.data_dir = data_dir.resolve()
         self.socket_path = socket_path(data_dir)
         self._log_path = self.data_dir / "valkey.log"
+        self._lock = FolderLock(self.data_dir / "valkey.lock")
         self._starting = threading.Lock()
         self._start_afresh()
         _instances.add(self)
@@ -58,7 +56,6 @@ class EmbeddedValkey:
     def _start_afresh(self) -> None:
         self._guardian: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._lock_fd: int | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._failure = ""
         self._exits = 0
@@ -69,7 +66,7 @@ class EmbeddedValkey:
     @property
     def owner(self) -> bool:
         """Whether this process holds the folder's lock."""
-        return self._lock_fd is not None
+        return self._lock.held
 
     def guard(self) -> None:
         """Start the guardian, without waiting for a server. Does nothing when one runs.
@@ -84,7 +81,7 @@ class EmbeddedValkey:
         self._start_afresh()
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(self._open_lock())
+            self._lock.touch()
             if self.socket_path.parent != self.data_dir:
                 claim_folder(self.socket_path.parent)
         except OSError as error:
@@ -149,26 +146,12 @@ class EmbeddedValkey:
         if self._server is not None:
             if now >= self._ping_after:
                 self._check(self._server)
-        elif now >= self._start_after and (self.owner or self._take_lock()):
+        elif now >= self._start_after and (self.owner or self._lock.take()):
             self._start(binary)
-
-    def _take_lock(self) -> bool:
-        # Opened anew each time: the folder may have been emptied and made again meanwhile.
-        fd = self._open_lock()
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return False
-        self._lock_fd = fd
-        return True
-
-    def _open_lock(self) -> int:
-        return os.open(self.data_dir / "valkey.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _start(self, binary: Path) -> None:
         end_orphan(self.socket_path)
-        self._rotate_log()
+        rotate(self._log_path)
         with self._log_path.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 - the installed binary, our options
                 [binary, *self._options()],
@@ -193,14 +176,14 @@ class EmbeddedValkey:
             # seconds, so it is what nobody renews. volatile-* policies answer writes with errors
             # once all that is left has no expiry.
             *("--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"),
-            # It opens the file for each line, so _rotate_log may rename it under the server.
+            # It opens the file for each line, so `rotate` may rename it under the server.
             *("--loglevel", "warning", "--logfile", str(self._log_path)),
         ]
 
     def _check(self, server: subprocess.Popen[bytes]) -> None:
         """Note that the server answers, or end one that hangs; the next tick starts another."""
         self._ping_after = time.monotonic() + _PING_INTERVAL_S
-        self._rotate_log()
+        rotate(self._log_path)
         if self.answers():
             self._exits = self._missed_pings = 0
             self._failure = ""
@@ -220,29 +203,14 @@ class EmbeddedValkey:
         self._ping_after = 0.0
         logger.warning("valkey is down reason=%r retry_in_s=%.1f", failure, backoff_s)
 
-    def _rotate_log(self) -> None:
-        if self._log_path.exists() and self._log_path.stat().st_size > MAX_LOG_BYTES:
-            self._log_path.replace(self._log_path.with_name("valkey.log.1"))
-
     def _release(self) -> None:
         if self._server is not None:
-            self._server.terminate()
-            try:
-                self._server.wait(_STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._server.kill()
-                self._server.wait()
-        # The lock goes last: a successor's server must not meet ours on the socket.
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+            end(self._server)
+        self._lock.release()  # last: a successor's server must not meet ours on the socket
 
     def _forget_after_fork(self) -> None:
         """In a forked child: the server, its guardian and the lock are the parent's alone."""
-        if self._lock_fd is not None:
-            # The lock belongs to the open file, which a forked child would keep open and so
-            # locked after the owner's death. Closing this copy does not unlock the parent's.
-            os.close(self._lock_fd)
+        self._lock.release()
         if self._server is not None:
             self._server.returncode = 0  # not ours to wait for
         self._starting = threading.Lock()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
+from realtime.bans import networks
 from realtime.fleet import directory
 from realtime.fleet.cleaning import cleaned
 from realtime.fleet.member import node_group
@@ -64,7 +65,15 @@ def test_frame(node: "Node", *, connection: str, text: str) -> bool:
     return False
 
 
+def bans_changed(node: "Node") -> bool:
+    """Have the banned addresses read now, and the sockets from there closed."""
+    networks.table.expire()
+    node.hub.spawn(networks.enforce())
+    return True
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
+    "bans": bans_changed,
     "connections": sighted,
     "connection": sighted_one,
     "clean": cleaned,

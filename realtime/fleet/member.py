@@ -38,6 +38,7 @@ class FleetMember:
         self._lease = Lease(store, node.id) if store is not None else None
         self._listed: dict[str, None] = {}  # as a set, which takes more than twice as much
         self._anew = True
+        self._turnover = -1  # of the node, when it was last compared with what is listed
         self._state = NodeState.SERVING
         self._started = node.loop.time()
         self._renew_at = 0.0
@@ -57,10 +58,11 @@ class FleetMember:
         """Write what changed; renew when that is due. Without Redis: try again next time."""
         now = self._node.loop.time()
         state = NodeState.DRAINING if self._node.draining else NodeState.SERVING
-        current = {connection.id: connection for connection in list(self._node.connections)}
-        changed = state is not self._state or current.keys() != self._listed.keys()
+        turnover = self._node.turnover
+        changed = state is not self._state or turnover != self._turnover
         if self._lease is None or not (changed or self._anew or now >= self._renew_at):
             return
+        current = {connection.id: connection for connection in list(self._node.connections)}
         try:
             await self._write(self._lease, state, current)
         except Unavailable as error:
@@ -68,7 +70,7 @@ class FleetMember:
             self._anew = True
             self._say(error)
             return
-        self._state = state
+        self._state, self._turnover = state, turnover
         self._renew_at = now + RENEW_EVERY_S
         self._away = False
 

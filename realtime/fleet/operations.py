@@ -133,6 +133,15 @@ def clean_up_connections(stalled_s: float) -> Cleaned:
     return Cleaned(answers.by_node, answers.silent)
 
 
+def tell_bans() -> None:
+    """Have every node look at the banned addresses now; one that does not answer does so within
+    5 s. Never raises for Redis."""
+    try:
+        _ask_nodes(Question("bans", {}), None)
+    except Unavailable as error:
+        logger.info("nodes not told of a ban, they look by themselves: %s", error.message)
+
+
 def _unknown(connection_id: str) -> NotFound:
     return NotFound(f"expected an open connection, got {connection_id[:40]!r}")
 
@@ -178,7 +187,7 @@ def close_user(user_id: int) -> None:
     """Close every socket of a person with 4409, whatever Redis does.
 
     An ending in the log, so a node that is cut off now closes them when it is back, and nothing
-    reaches them past it. Credentials stay valid: to keep somebody out, deactivate the account.
+    reaches them past it. Credentials stay valid: to keep somebody out, ban them.
     Raises NotFound, Unavailable.
     """
     with transaction.atomic():

@@ -5,21 +5,22 @@ a thousand their objects have gone cold since the last message. A block shares o
 for each member the descriptor to write to and nothing else that a fan-out needs.
 """
 
-import os
+from array import array
 from typing import TYPE_CHECKING, Protocol
 
+from realtime.hub.slices import write_slice
+from realtime.hub.subscription import SubscriptionState
+from realtime.metrics.core import DELIVERIES
 from realtime.protocol.batch import Batch, Codec
 from realtime.small import SmallSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, KeysView
 
     from realtime.hub.subscription import Subscription
 
 SLICE = 500  # readers served before heartbeats and other streams get their turn
 BLOCKS_FROM = 8  # readers: fewer are not worth it
-
-write = os.write
 
 
 class Direct(Protocol):
@@ -41,12 +42,36 @@ class Direct(Protocol):
 class Block:
     """Up to 500 live subscriptions that have the same cursor and the same codec."""
 
-    __slots__ = ("codec", "cursor", "members")
+    __slots__ = ("_descriptors", "_members", "codec", "cursor")
 
     def __init__(self, cursor: int, codec: Codec) -> None:
         self.cursor = cursor
         self.codec = codec
-        self.members: dict[Subscription, int] = {}  # to its descriptor
+        self._members: dict[Subscription, int] = {}  # to its descriptor
+        self._descriptors: array[int] | None = None  # of all of them, in order, once written to
+
+    @property
+    def members(self) -> "KeysView[Subscription]":
+        return self._members.keys()
+
+    def add(self, subscription: "Subscription", descriptor: int) -> None:
+        self._members[subscription] = descriptor
+        self._descriptors = None
+        subscription.block = self
+
+    def remove(self, subscription: "Subscription") -> None:
+        """Its cursor is its own again."""
+        del self._members[subscription]
+        self._descriptors = None
+        subscription.block = None
+        subscription.cursor = self.cursor
+
+    def move_to(self, other: "Block") -> None:
+        """All members, to one that stands like this. This one is empty then: who is just going over
+        both would write to them twice."""
+        members, self._members, self._descriptors = self._members, {}, None
+        for subscription, descriptor in members.items():
+            other.add(subscription, descriptor)
 
     def write(self, frames: Batch, last: int | None = None) -> None:
         """To every member; the cursor moves to `last` where that is given. Who does not take all of
@@ -54,22 +79,20 @@ class Block:
         data = frames.form(self.codec)
         if last is not None:
             self.cursor = last
-        size = len(data)
-        put = write
-        taken: dict[int, int] = {}  # by those who took less
-        for descriptor in self.members.values():
-            try:
-                count = put(descriptor, data)
-            except OSError:  # full, or gone: the transport finds out which
-                count = 0
-            if count != size:
-                taken[descriptor] = count
+        DELIVERIES.total += len(frames) * len(self._members)
+        if self._descriptors is None:
+            self._descriptors = array("i", self._members.values())
+        taken = write_slice(self._descriptors, data)
         if taken:
             self._hand_back(data, taken)
 
     def _hand_back(self, data: bytes, taken: dict[int, int]) -> None:
-        leavers = [one for one, descriptor in self.members.items() if descriptor in taken]
-        rests = [(one.sink.direct, taken[self.members[one]]) for one in leavers]
+        """`taken` is by the place of a member."""
+        members = list(self._members)
+        leavers = [members[place] for place in taken]
+        rests = [
+            (one.sink.direct, count) for one, count in zip(leavers, taken.values(), strict=True)
+        ]
         for subscription in leavers:  # all of them, before anything else is done with any
             subscription.leave_block()
         for direct, count in rests:
@@ -79,7 +102,7 @@ class Block:
     def has_room(self, count: int, cursor: int, codec: Codec) -> bool:
         """For that many more who stand like this."""
         alike = self.cursor == cursor and self.codec is codec
-        return alike and len(self.members) + count <= SLICE
+        return alike and len(self._members) + count <= SLICE
 
 
 class Audience:
@@ -101,6 +124,15 @@ class Audience:
     def __contains__(self, subscription: "Subscription") -> bool:
         return subscription.block is not None or subscription in self.singles
 
+    @property
+    def behind(self) -> int:
+        """How many are being caught up: none of those in blocks, who are level."""
+        count = 0
+        for one in self.singles:
+            if one.state is SubscriptionState.CATCHING_UP:
+                count += 1
+        return count
+
     def add(self, subscription: "Subscription") -> None:
         self.singles.add(subscription)
 
@@ -120,17 +152,14 @@ class Audience:
         else:
             block = Block(cursor, codec)
             self.blocks = (*self.blocks, block)
-        block.members[subscription] = descriptor
-        subscription.block = block
+        block.add(subscription, descriptor)
         self.singles.discard(subscription)
 
     def release(self, subscription: "Subscription") -> None:
         """Take it out of its block, if it is in one."""
         block = subscription.block
         if block is not None:
-            del block.members[subscription]
-            subscription.block = None
-            subscription.cursor = block.cursor
+            block.remove(subscription)
             self.singles.add(subscription)
 
     def dissolve(self, block: Block) -> None:
@@ -143,10 +172,7 @@ class Audience:
         for block in self.blocks:
             size = len(block.members)
             if kept and kept[-1].has_room(size, block.cursor, block.codec):
-                kept[-1].members.update(block.members)
-                for subscription in block.members:
-                    subscription.block = kept[-1]
-                block.members.clear()  # else who is just going over the blocks writes to leavers
+                block.move_to(kept[-1])
             elif size:
                 kept.append(block)
         self.blocks = tuple(kept)

@@ -4,12 +4,14 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.hub.audience import BLOCKS_FROM, SLICE, Audience
 from realtime.hub.ring import Ring
 from realtime.log.entries import Entry
+from realtime.metrics.core import COMMIT_TO_WRITE_S, FAN_OUT_S
 from realtime.protocol.batch import Batch
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class FanOut:
     """`position` is the highest seq handed to every subscription, or left to their catching up."""
 
     __slots__ = (
+        "_committed_at",
         "_gathering",
         "_last",
         "_ring",
@@ -73,6 +76,7 @@ class FanOut:
         self.audience = Audience()
         self.position = 0
         self._last = 0
+        self._committed_at: float | None = None  # the earliest commit yet to be handed out
         self._ring = ring
         self._spawn = spawn
         self._running = False  # in slices, which nothing else is done between
@@ -83,7 +87,13 @@ class FanOut:
         """Push nothing up to `last`: the stream was opened, reset or jumped there. A fan-out that
         is under way ends: what it has is of the log as it was."""
         self._skips += 1
+        self._committed_at = None
         self.position = self._last = last
+
+    def committed(self, at: float) -> None:
+        """Something to be handed out was committed then, by the clock of whoever did it."""
+        if self._committed_at is None or at < self._committed_at:
+            self._committed_at = at
 
     def run(self, last: int) -> None:
         """Hand out everything up to `last`, which the ring holds where it was not blanked."""
@@ -91,12 +101,27 @@ class FanOut:
         if self._running:
             return  # the running one goes on until it has reached `last`
         if len(self.audience) <= SLICE:
+            began, committed_at = time.perf_counter(), self._take_committed()
             for due in self._due():
                 for _ in self._hand_out(due):
                     pass
+            self._measure(began, committed_at)
         else:
             self._running = True
             self._spawn(self._run_sliced())
+
+    def _take_committed(self) -> float | None:
+        found, self._committed_at = self._committed_at, None
+        return found
+
+    def _measure(self, began: float, committed_at: float | None) -> None:
+        """Once per batch, whatever the number of its readers."""
+        if not self.audience:
+            return
+        FAN_OUT_S.observe(time.perf_counter() - began)
+        if committed_at is not None:
+            # Another machine's clock may be ahead of ours.
+            COMMIT_TO_WRITE_S.observe(max(0.0, time.time() - committed_at))
 
     @property
     def running(self) -> bool:
@@ -204,9 +229,11 @@ class FanOut:
                 for _ in self._tell(signals):
                     await asyncio.sleep(0)
             while self.position < self._last:
+                began, committed_at = time.perf_counter(), self._take_committed()
                 for due in self._due():
                     for _ in self._hand_out(due):
                         await asyncio.sleep(0)
+                self._measure(began, committed_at)
         finally:
             self._running = False
 

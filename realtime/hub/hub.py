@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from realtime import publisher
+from realtime.hub.ahead import Ahead
 from realtime.hub.health import LayerHealth
 from realtime.hub.probe import PROBE, LayerProbe
 from realtime.hub.reading import LogReader
@@ -40,6 +41,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.streams: dict[str, HubStream] = {}
+        self.ahead = Ahead()
         self._groups: dict[str, set[HubStream]] = {}  # the open streams of each group
         self.reader = LogReader()
         self.layer = LayerHealth()
@@ -187,9 +189,8 @@ class Hub:
         if kind == publisher.HINT_EVENTS:
             if (marks := message.get("trace")) and message["stream"] in self.streams:
                 note_heard(message["stream"], marks)
-            self.arrive(
-                message["stream"], message["epoch"], [Entry(*e) for e in message["entries"]]
-            )
+            entries = [Entry(*e) for e in message["entries"]]
+            self.arrive(message["stream"], message["epoch"], entries, message.get("at"))
         elif kind == publisher.HINT_SIGNALS:
             if message["origin"] != publisher.origin():
                 for after, frame in message["signals"]:
@@ -199,9 +200,14 @@ class Hub:
         else:
             self.unknown_messages += 1
 
-    def arrive(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
+    def arrive(
+        self, name: str, epoch: str, entries: Sequence[Entry], committed_at: float | None = None
+    ) -> None:
+        """committed_at: when the first of them was, by the clock of whoever did it, if known."""
         stream = self.streams.get(name)
-        if stream is None or stream.arrive(epoch, entries) or name in self._rechecking:
+        if stream is None or stream.arrive(epoch, entries, committed_at):
+            return
+        if name in self._rechecking:
             return
         self._rechecking.add(name)  # one look at the row, however many hints of another epoch come
         checking = self.spawn(self._check([stream]))
@@ -214,8 +220,8 @@ class Hub:
             stream.signal(after, [frame])
 
     def _local_events(self, name: str, epoch: str, entries: Sequence[Entry]) -> None:
-        """From any thread of this process, after the commit."""
-        self._loop.call_soon_threadsafe(self.arrive, name, epoch, entries)
+        """From any thread of this process, directly after the commit."""
+        self._loop.call_soon_threadsafe(self.arrive, name, epoch, entries, time.time())
 
     def _local_signal(self, name: str, after: int, frame: bytes) -> None:
         self._loop.call_soon_threadsafe(self.signal, name, after, frame)
@@ -230,6 +236,8 @@ class Hub:
             await asyncio.sleep(POLL_EVERY_S)
             due = time.monotonic() - checked_at >= CHECK_EVERY_S
             everything = due or self.layer.polling
+            if not everything and not self.relay.polled:
+                continue  # as nearly always: nothing is gone through then
             joined = self.relay.joined
             streams = [
                 s

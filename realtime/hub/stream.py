@@ -19,6 +19,7 @@ from realtime.hub.traced import arrival, follow
 from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
+from realtime.metrics.core import HEALED
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import group_of, is_personal
 from realtime.tracing.traces import traces
@@ -207,7 +208,9 @@ class HubStream:
 
     # Arriving
 
-    def arrive(self, epoch: str, entries: Sequence[Entry]) -> bool:
+    def arrive(
+        self, epoch: str, entries: Sequence[Entry], committed_at: float | None = None
+    ) -> bool:
         """Entries by hint or from the own process, in any order, any number of times.
 
         Returns False when they speak of another epoch: then the row must be looked at.
@@ -223,6 +226,8 @@ class HubStream:
             if entry.seq <= self.last:
                 continue
             self._known = max(self._known, entry.seq)
+            if committed_at is not None:
+                self._fan_out.committed(committed_at)
             if entry.frame is not None:
                 self._put_off(entry, MAX_ENTRIES)
         self._advance()
@@ -286,7 +291,7 @@ class HubStream:
                 self._jump(gap.entries, gap.state.head, redactions)
                 continue
             fresh = [entry for entry in gap.entries if entry.seq > self.last]
-            self.healed += len(fresh)
+            self._heard_late(len(fresh))
             if (found := traces()) is not None:
                 found.healed(self.name, fresh)
             for entry in fresh:
@@ -294,6 +299,10 @@ class HubStream:
             if not fresh and self._known > self.last:
                 return  # heard of before its commit is visible here; the next check asks again
             self._advance_healed(redactions)
+
+    def _heard_late(self, count: int) -> None:
+        self.healed += count
+        HEALED.total += count
 
     def _advance_healed(self, redactions: int) -> None:
         self._advance()
@@ -303,7 +312,7 @@ class HubStream:
         """Of a wide gap nothing is pushed: subscriptions catch up from the log."""
         if head <= self.last:
             return
-        self.healed += head - self.last
+        self._heard_late(head - self.last)
         self.ring.clear()
         self.ring.extend(newest)
         self._forget_redacted(redactions)

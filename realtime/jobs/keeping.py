@@ -46,24 +46,30 @@ class WorkerKeeper(threading.Thread):
         # mask is inherited.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pause_s = MIN_PAUSE_S
-        while (process := self._start_one()) is not None:
+        restarts = 0
+        while (process := self._start_one(restarts)) is not None:
             began = time.monotonic()
             status = process.wait()
             if self._stopping.is_set():
                 return
             if time.monotonic() - began >= LONG_LIFE_S:
                 pause_s = MIN_PAUSE_S
+                restarts = 0
+            restarts += 1
             logger.warning(
                 "worker died pid=%d status=%d again_in_s=%.0f", process.pid, status, pause_s
             )
             self._stopping.wait(pause_s)
             pause_s = min(MAX_PAUSE_S, pause_s * 2)
 
-    def _start_one(self) -> subprocess.Popen[bytes] | None:
+    def _start_one(self, restarts: int) -> subprocess.Popen[bytes] | None:
+        # Only the new one can say that there was an old one: this process has no monitor.
+        said = ["--restarts", str(restarts)] if restarts else []
+        command = [*self._command, *said]
         with self._starting:
             if self._stopping.is_set():
                 return None
-            self._process = subprocess.Popen(self._command, cwd=self._folder)  # noqa: S603 - our own
+            self._process = subprocess.Popen(command, cwd=self._folder)  # noqa: S603 - our own
             return self._process
 
     def begin_stop(self) -> None:

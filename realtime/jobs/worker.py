@@ -22,12 +22,14 @@ from realtime.batching import Batcher
 from realtime.database import in_database
 from realtime.hub.relay import Relay
 from realtime.jobs.claiming import claim
+from realtime.jobs.declaring import declared_job
 from realtime.jobs.due import bring_due
 from realtime.jobs.ending import Held, end_together, fail, hand_back
 from realtime.jobs.leases import LeaseKeeper, News
 from realtime.jobs.periodic import enqueue_periodic, ensure_periodic_rows
 from realtime.jobs.running import Claim, End
 from realtime.jobs.waking import attach_local_worker, detach_local_worker
+from realtime.metrics.core import JOB_S, JOBS_ENDED
 from realtime.models.job import JobState
 from realtime.processes import Processes
 from realtime.protocol.errors import RealtimeError
@@ -93,6 +95,7 @@ class Worker:
         autodiscover_modules("jobs")
         import_module("realtime.jobs.chores")
         import_module("realtime.broadcasts.jobs")
+        import_module("realtime.bans.jobs")
         attach_local_worker(self._hear_locally)
         self._leases.start()
         helpers = [
@@ -179,7 +182,10 @@ class Worker:
             await self._run(claimed)
 
     async def _run(self, claimed: Claim) -> None:
+        began = self._loop.time()
         end = await claimed.run()
+        JOBS_ENDED.add(_job_label(claimed.row.name), end.name.lower())
+        JOB_S.observe(self._loop.time() - began)
         try:
             await self._write(claimed, end)
         finally:
@@ -287,3 +293,8 @@ def _look() -> None:
 def _end(state: JobState, held: Sequence[Held]) -> list[None]:
     end_together(held, state)
     return [None] * len(held)
+
+
+def _job_label(name: str) -> str:
+    """Rows may have been written by anybody: what nobody declares is one of them."""
+    return name if declared_job(name) is not None else "other"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from realtime.backends.cursors import prepared_cursor
 from realtime.protocol.errors import NotFound
 from realtime.protocol.frames import EventText
 
@@ -67,7 +68,7 @@ class Moved(NamedTuple):
 
 def move_head(stream: str, rows: Sequence[Row]) -> Moved:
     """Give the rows their seqs; the stream is locked from here until commit. Raises NotFound."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_MOVE, [len(rows), stream])
         return _numbered(stream, rows, cursor.fetchall())
 
@@ -117,7 +118,7 @@ def move_and_write(stream: str, row: Row, moment: datetime) -> Moved:
         row.ends,
         row.correlation,
     )
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_BOTH, given)
         return _numbered(stream, [row], cursor.fetchall())
 

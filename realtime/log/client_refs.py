@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
+from realtime.backends.cursors import prepared_cursor
 from realtime.models.client_ref import ClientRef
 from realtime.protocol.errors import Conflict
 
@@ -52,7 +52,7 @@ def earlier_write(write: Write | None) -> ClientRef | None:
 
 
 def _claimed(write: Write) -> bool:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_CLAIM, [write.user_id, write.ref, write.digest, timezone.now()])
         return bool(cursor.rowcount == 1)
 
@@ -60,5 +60,5 @@ def _claimed(write: Write) -> bool:
 def remember_write(write: Write | None, target: int, seq: int | None) -> None:
     """Keep what the claimed reference made."""
     if write is not None:
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_REMEMBER, [target, seq, write.user_id, write.ref])

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, models
 from django.db.models.sql import InsertQuery
 
+from realtime.backends.cursors import prepared_cursor
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,7 +42,7 @@ def inserted(
         if hasattr(value, "resolve_expression"):
             return None
         given.append(field.get_db_prep_save(value, connection))
-    with connection.cursor() as cursor:
+    with prepared_cursor(using) as cursor:
         cursor.execute(statement, given)
         return [cursor.fetchone()]
 

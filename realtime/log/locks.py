@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from realtime.backends.cursors import prepared_cursor
 from realtime.conf import options
 from realtime.models.stream import Stream
 from realtime.protocol.errors import RealtimeError
@@ -124,7 +125,7 @@ def lock_streams(*names: str) -> None:
     check_order(wanted, held)
     database = _database()
     if database.features.has_select_for_update:
-        with database.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_LOCK, [wanted])
     for name in wanted:
         note_held(name)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from realtime import publisher
 from realtime.log.writing import family_enabled
+from realtime.metrics.core import SIGNALS
 from realtime.protocol.catalogue import Durability, declared_type
 from realtime.protocol.frames import parsed_object, signal_frame, signal_start
 from realtime.protocol.streams import StreamName
@@ -39,6 +40,7 @@ def _frame(stream: str, name: str, data: dict[str, Any]) -> bytes | None:
     declared = declared_type(name, StreamName.parse(stream).kind, Durability.SIGNAL)
     if not family_enabled(declared.family):
         return None
+    SIGNALS.add(name)
     return signal_frame(name, stream, timezone.now(), declared.encodable(data))
 
 

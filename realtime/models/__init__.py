@@ -2,6 +2,7 @@
 
 from realtime.models.api_key import ApiKey
 from realtime.models.audit import AuditChain, AuditEntry
+from realtime.models.ban import Ban
 from realtime.models.broadcast import (
     Broadcast,
     BroadcastAcknowledgement,
@@ -21,6 +22,7 @@ __all__ = [
     "ApiKey",
     "AuditChain",
     "AuditEntry",
+    "Ban",
     "Broadcast",
     "BroadcastAcknowledgement",
     "BroadcastAudience",

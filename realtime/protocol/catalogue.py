@@ -5,7 +5,7 @@ changes once shipped.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -49,6 +49,7 @@ class EventType:
     audience: str
     family: Family
     text_paths: tuple[tuple[str, ...], ...] = ()  # where a subject's text stands, to be blanked
+    ahead: bool = False  # also a signal, while its event cannot be written yet
 
     def checked(self, data: dict[str, Any]) -> Shape:
         """`data` as the payload. Raises UndeclaredEvent."""
@@ -214,7 +215,12 @@ _ALL = (
     ),
     # in a person's own stream: how a broadcast of theirs goes
     *_declared(_S, Family.STATUS, [STATUS, USER], metrics_update=operations.Metrics),
-    *_declared(_E, Family.STATUS, [STATUS], performance_alert=operations.PerformanceAlert),
+    *(
+        replace(one, ahead=True)
+        for one in _declared(
+            _E, Family.STATUS, [STATUS], performance_alert=operations.PerformanceAlert
+        )
+    ),
     # admin
     *_declared(
         _E,
@@ -249,7 +255,8 @@ def declared_type(name: str, kind: StreamKind, durability: Durability) -> EventT
     declared = CATALOGUE.get(name)
     if declared is None:
         raise UndeclaredEvent(f"expected an event type of the catalogue, got {name[:60]!r}")
-    if declared.durability is not durability:
+    ahead = declared.ahead and durability is Durability.SIGNAL
+    if declared.durability is not durability and not ahead:
         raise UndeclaredEvent(
             f"{name}: expected to be used as {declared.durability.value}, got {durability.value}"
         )

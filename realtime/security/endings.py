@@ -18,20 +18,29 @@ from realtime.log.entries import EventDraft
 from realtime.log.locks import lock_streams
 from realtime.log.writing import publish
 from realtime.models import ApiKey
+from realtime.protocol.codes import CloseCode
 from realtime.protocol.streams import user_stream
 from realtime.security.identity import session_credential
 
 CREDENTIALS_ENDED = "credentials_ended"
 DISCONNECTED = "disconnected"  # by an administrator; the credentials go on
-# Reasons of a close with 4409, for a client to tell its person.
+ACCOUNT_BANNED = "banned"
+# Reasons of a close with 4409, or 4403 of the last, for a client to tell its person.
 SIGNED_OUT = "credentials ended"
 KICKED = "kicked by an administrator"
+BANNED = "banned by an administrator"
 
 
-def close_reason(frame: bytes | None) -> str:
-    """Of the sockets that the ending in `frame` closes."""
-    kind = json.loads(frame)["data"].get("kind") if frame is not None else None
-    return KICKED if kind == DISCONNECTED else SIGNED_OUT
+_CLOSES = {
+    DISCONNECTED: (CloseCode.REVOKED, KICKED),
+    ACCOUNT_BANNED: (CloseCode.FORBIDDEN, BANNED),
+}
+
+
+def close_of(frame: bytes | None) -> tuple[CloseCode, str]:
+    """Code and reason for the sockets that the ending in `frame` closes."""
+    kind = json.loads(frame)["data"].get("kind", "") if frame is not None else ""
+    return _CLOSES.get(kind, (CloseCode.REVOKED, SIGNED_OUT))
 
 
 def publish_ending(user_id: int, ends: str, text: str, *, kind: str = CREDENTIALS_ENDED) -> None:

@@ -26,6 +26,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from realtime.bans.refusing import refusal_of
 from realtime.database import snapshot
 from realtime.log.reading import StreamState, stream_state
 from realtime.models import ApiKey
@@ -160,7 +161,8 @@ def identity_of_session(session_key: str) -> Identity:
     session = session_store(session_key)
     user = get_user_model()._default_manager.filter(pk=session.get(SESSION_KEY)).first()  # noqa: SLF001
     if user is None or not user.is_active or not _hash_fits(session, user):
-        raise Unauthorized("expected a signed-in session, got one that is unknown or has ended")
+        text = "expected a signed-in session, got one that is unknown or has ended"
+        raise refusal_of(user, text)
     return Identity(
         user,
         session_credential(session_key),
@@ -199,7 +201,8 @@ def identity_of_key(text: str) -> Identity:
 def identity_by(key: ApiKey | None) -> Identity:
     """By a key's row with its user, None where there is none. Raises Unauthorized."""
     if key is None or not key.valid or not key.user.is_active:
-        raise Unauthorized("expected a valid API key, got one that is unknown, expired or revoked")
+        text = "expected a valid API key, got one that is unknown, expired or revoked"
+        raise refusal_of(key and key.user, text)
     credential = key.credential  # stands for the row as well: one string for every socket
     return Identity(key.user, credential, key.expires_at, identity_of_row, credential)
 

@@ -24,12 +24,15 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from pydantic_core import from_json, to_json
 
 from realtime.batching import Gatherer
+from realtime.conf import options
 from realtime.log.reading import StreamState
-from realtime.protocol.errors import RealtimeError, Unauthorized
+from realtime.protocol.errors import RateLimited, RealtimeError, Unauthorized
+from realtime.security.allowance import Allowance
 from realtime.security.identity import (
     Authenticated,
     Identity,
@@ -75,9 +78,16 @@ class Tickets:
         self._put = Gatherer(self._put_together, limit=TOGETHER, gather_s=GATHER_S)
         self._take = Gatherer(self._take_together, limit=TOGETHER, gather_s=GATHER_S)
         self._uses = count()
+        self._allowance = Allowance(LIFE_S)
 
     async def issue(self, authenticated: Authenticated) -> str:
-        """A new ticket for what was just read with its stream. Raises Unavailable."""
+        """A new ticket for what was just read with its stream. Raises RateLimited, Unavailable."""
+        most = options().websocket_ticket_limit
+        if wait_ms := self._allowance.use(authenticated.identity.user_id, most):
+            raise RateLimited(
+                f"expected at most {most} tickets of an account within {LIFE_S} s, got one more",
+                retry_after_ms=wait_ms,
+            )
         ticket = TICKET_PREFIX + secrets.token_urlsafe(32)
         await self._put.ask((_name(ticket), _sealed(ticket, packed(authenticated))))
         return ticket
@@ -131,15 +141,21 @@ def unpacked(content: bytes) -> tuple[Authenticated, float]:
     Raises Unauthorized where the credential has expired since, or the content is that of another
     version of the project.
     """
-    found: dict[str, Any] = from_json(content)
-    ends = found["expires_at"]
-    expires_at = None if ends is None else datetime.fromisoformat(ends)
+    try:
+        authenticated, read_before_s = _read_back(from_json(content))
+    # Sealed here, so of this site, but by another version: there is no saying what that one packs.
+    except (LookupError, TypeError, ValueError, AttributeError, ValidationError) as error:
+        raise Unauthorized("ticket: expected one of this version, got another's") from error
+    expires_at = authenticated.identity.expires_at
     if expires_at is not None and expires_at <= timezone.now():
         raise Unauthorized("ticket: expected valid credentials, got some that have expired")
-    try:
-        user = KeptUser.of_columns(get_user_model(), found["name"], found["user"])
-    except ValueError as error:
-        raise Unauthorized("ticket: expected one of this version, got another's") from error
+    return authenticated, read_before_s
+
+
+def _read_back(found: dict[str, Any]) -> tuple[Authenticated, float]:
+    ends = found["expires_at"]
+    expires_at = None if ends is None else datetime.fromisoformat(ends)
+    user = KeptUser.of_columns(get_user_model(), found["name"], found["user"])
     read, row = _WAYS[found["way"]], StreamState(*found["stream"])
     identity = Identity(user, found["credential"], expires_at, read, found["presented"])
     return Authenticated(identity, row.head, row), float(found["read_before_s"])

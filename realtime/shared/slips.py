@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from realtime.protocol.errors import Unavailable
-from realtime.shared.store import COMMAND_LIMIT_S, RETRY_AFTER_MS, SharedStore
+from realtime.shared.store import RETRY_AFTER_MS, SharedStore
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-# A crowd's answer stands in line behind the crowd in this process; who gives up too early has taken
-# what nobody can take again.
-CROWD_LIMIT_S = 0.5
+# Longer than commands wait: of a crowd the first asks alone, and its answer, too, stands in line
+# behind the crowd in this process; who gives up early has taken what nobody can take again.
+LIMIT_S = 0.5
 MOST_KEPT = 10_000  # in a process's memory
 
 _PUT = """
@@ -66,7 +66,7 @@ class SharedSlips:
         async def work(redis: "Redis") -> None:
             await redis.eval(_PUT, len(keys), *keys, life_ms, *(value for _, value in values))
 
-        await self._store.call(work, limit_s=_limit_s(len(keys)))
+        await self._store.call(work, limit_s=LIMIT_S)
 
     async def take(self, names: Sequence[str]) -> list[Slip | None]:
         keys = [self._store.key(self._kind, name) for name in names]
@@ -75,12 +75,8 @@ class SharedSlips:
             found: list[tuple[bytes | None, int]] = await redis.eval(_TAKE, len(keys), *keys)
             return found
 
-        found = await self._store.call(work, limit_s=_limit_s(len(keys)))
+        found = await self._store.call(work, limit_s=LIMIT_S)
         return [None if value is None else Slip(value, left_ms) for value, left_ms in found]
-
-
-def _limit_s(count: int) -> float:
-    return COMMAND_LIMIT_S if count == 1 else CROWD_LIMIT_S
 
 
 class LocalSlips:

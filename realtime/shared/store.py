@@ -27,7 +27,7 @@ class SharedStore:
 
     def __init__(self, address: str, prefix: str) -> None:
         self.prefix = prefix
-        self.breaker = CircuitBreaker("shared_store")
+        self.breaker = CircuitBreaker("shared_store", part="redis")
         self._redis: Redis = Redis.from_url(
             address, socket_connect_timeout=BACKGROUND_LIMIT_S, socket_timeout=BACKGROUND_LIMIT_S
         )

@@ -5,13 +5,14 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from realtime.bans.refusing import Banned
 from realtime.database import in_database
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import NotFound, Unauthorized, Unavailable
 from realtime.protocol.streams import user_stream
-from realtime.security.endings import SIGNED_OUT, close_reason
+from realtime.security.endings import BANNED, SIGNED_OUT, close_of
 from realtime.security.identity import Authenticated, authenticated_again
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class AccountWatch:
         self._connection.catch_up(subscription)
 
     def lost(self, subscription: Subscription, entry: Entry) -> None:
-        self._connection.close(CloseCode.REVOKED, close_reason(entry.frame))
+        self._connection.close(*close_of(entry.frame))
 
     def reset(self, subscription: Subscription, reason: str) -> None:
         """The log lost its tail, maybe with an ending in it."""
@@ -96,6 +97,8 @@ class AccountWatch:
                 await in_database(authenticated_again, self._connection.identity)
             except Unavailable:
                 continue
+            except Banned:
+                self._connection.close(CloseCode.FORBIDDEN, BANNED)
             except (Unauthorized, NotFound):
                 self._connection.close(CloseCode.REVOKED, SIGNED_OUT)
             return

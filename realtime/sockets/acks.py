@@ -5,10 +5,12 @@ from where its subscription began. See docs/delivery.md.
 """
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from realtime.broadcasts.standing import shown_from
 from realtime.delivery.ranges import Range
 from realtime.delivery.writing import flush, steps_of
 from realtime.sockets.commands import Command, register_command
@@ -25,9 +27,16 @@ class Ack(Command):
     cursors: dict[str, Annotated[int, Field(ge=0, strict=True)]] = Field(max_length=MAX_CURSORS)
 
 
-def opened(subscription: "Subscription", epoch: str, *, recovered: bool, snapshot: bool) -> None:
-    """A subscription begins: a snapshot has everything up to its head, a resumed position
-    acknowledges itself, and any other start is noted for a position that is resumed later.
+def opened(
+    subscription: "Subscription",
+    epoch: str,
+    *,
+    recovered: bool,
+    snapshot: Mapping[str, Any] | None,
+) -> None:
+    """A subscription begins: a snapshot has everything up to its head, but for broadcasts that it
+    is too short for and what lies before them; a resumed position acknowledges itself, and any
+    other start is noted for a position that is resumed later.
 
     `epoch` is the one that the reply says.
     """
@@ -35,8 +44,8 @@ def opened(subscription: "Subscription", epoch: str, *, recovered: bool, snapsho
     steps = steps_of(subscription.stream.id, subscription.sink.user_id, epoch)
     if recovered:
         steps.resumed(start, at=time.monotonic())
-    elif snapshot:
-        steps.arrived(Range(1, start))
+    elif snapshot is not None:
+        steps.arrived(Range(shown_from(snapshot), start))
     else:
         steps.arrived(Range(start + 1, start))
 

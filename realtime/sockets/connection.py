@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,19 @@ from realtime.hub.audience import Direct
 from realtime.hub.replay import replay_from_ring
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry
+from realtime.metrics.core import (
+    CLOSES,
+    COMMAND_ERRORS,
+    COMMAND_S,
+    COMMANDS,
+    DELIVERIES,
+    NO_COMMAND,
+    REPLAYS,
+    RESETS,
+    code_label,
+)
 from realtime.node import running_node
-from realtime.protocol.codes import CloseCode
+from realtime.protocol.codes import CloseCode, ErrorCode
 from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
 from realtime.protocol.frames import (
     error_frame,
@@ -131,12 +143,18 @@ class Connection:
         return self.writer.direct
 
     def write_nowait(self, frames: Sequence[bytes]) -> None:
+        DELIVERIES.total += len(frames)
         self.writer.write_nowait(frames)
 
     def catch_up(self, subscription: Subscription) -> None:
         # At the position of a crowd, and with room for it, that is one write; else a task's work.
+        seen = subscription.sink is self  # and not the account's own, which writes nothing
         if self.writer.writable and replay_from_ring(subscription):
+            if seen:
+                REPLAYS.add("memory")
             return
+        if seen:
+            REPLAYS.add("log")
         if self._catching_up is None:
             self._catching_up = CatchUp(self.writer, self.hub.reader)
         self._catching_up.add(subscription)
@@ -156,6 +174,7 @@ class Connection:
         self.writer.reply_nowait(frame)
 
     def reset(self, subscription: Subscription, reason: str) -> None:
+        RESETS.add(reason)
         self._forget(subscription)
         self.writer.reply_nowait(reset_frame(subscription.stream.name, reason))
 
@@ -184,6 +203,7 @@ class Connection:
         if node is not None:
             node.remove(self)
         self.let_go()
+        CLOSES.add(code_label(code))
         logger.info("closed connection=%s code=%s", self.id, code)
 
     def receive_nowait(self, text: str) -> None:
@@ -202,6 +222,7 @@ class Connection:
                 f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
                 retry_after_ms=1000,
             )
+            COMMAND_ERRORS.add(NO_COMMAND, full.code)
             self._refuse(error_frame(number, full))
             return
         self._commands.append(command)
@@ -211,6 +232,7 @@ class Connection:
     def refuse_malformed(self, error: BadRequest) -> None:
         """There is no id to reply to, so the reply carries null; many in a row end the socket."""
         self._malformed += 1
+        COMMAND_ERRORS.add(NO_COMMAND, error.code)
         self._refuse(error_frame(None, error))
         if self._malformed >= MALFORMED_LIMIT:
             self.close(CloseCode.BAD_REQUEST, "too many malformed frames")
@@ -270,18 +292,24 @@ class Connection:
 
     async def _result(self, command: dict[str, Any]) -> bytes:
         """The positive reply. Raises RealtimeError; a fault of ours is Internal, and logged."""
-        number = command["id"]
+        number, name, began = command["id"], NO_COMMAND, time.perf_counter()
         try:
             registered = registered_command(command.get("cmd"))
+            name = registered.name
             result = await registered.handler(self, validated(registered.shape, command))
             if isinstance(result, bytes):
                 return reply_frame_of(number, result)
             return reply_frame(number, result)
-        except RealtimeError:
+        except RealtimeError as error:
+            COMMAND_ERRORS.add(name, error.code)
             raise
         except Exception as error:
             logger.exception("command failed cmd=%s connection=%s", command.get("cmd"), self.id)
+            COMMAND_ERRORS.add(name, ErrorCode.INTERNAL)
             raise Internal("expected this to work, got a fault of ours") from error
+        finally:
+            COMMANDS.add(name)
+            COMMAND_S.observe(time.perf_counter() - began)
 
     # The sweep
 

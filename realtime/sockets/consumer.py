@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from realtime.audit.recording import record_nowait
 from realtime.conf import options
+from realtime.metrics.core import CONNECTS, REFUSED, code_label
 from realtime.node import Node, current_node
 from realtime.protocol.codes import CloseCode
 from realtime.protocol.errors import RealtimeError
@@ -26,6 +27,8 @@ from realtime.sockets.greeting import greeting
 from realtime.sockets.handshake import (
     Refusal,
     authenticate,
+    check_address,
+    check_known_address,
     check_origin,
     excess,
     offered_subprotocol,
@@ -75,14 +78,16 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
             introduction = await self._admit(scope, node)
             if introduction is None:
                 await accept()
-                introduction = await introduced(receive, send, node)
+                introduction = await introduced(receive, send, node, client)
             if introduction is None:
                 return
             self._check_room(node)  # again: of a crowd at the door all saw the same room before
+            check_known_address(client)  # likewise: a ban may have found it at the door
         except Refusal as refusal:
+            REFUSED.add(code_label(refusal.code))
             node.refused += refusal.code is CloseCode.OVERLOADED
             logger.info("refused from=%s code=%d why=%s", client, refusal.code, refusal.reason)
-            _note_refused(refusal, scope, client)
+            _note_refused(refusal, scope, client, refusal.user_id)
             await accept()
             await send(close_message(refusal.code, refusal.reason))
             return
@@ -91,7 +96,8 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         writer = AsgiWriter(send) if wire is None else PreparedWriter(wire)
         connection = Connection(introduction.authenticated, node.hub, writer)
         connection.address = sys.intern(client)  # many come through one proxy
-        node.connections.add(connection)
+        node.add(connection)
+        CONNECTS.total += 1
         logger.info(
             "opened connection=%s user=%d from=%s", connection.id, connection.user_id, client
         )
@@ -143,6 +149,7 @@ class RealtimeConsumer(AsyncConsumer):  # type: ignore[misc]
         """None: it has still to say who it is. Raises Refusal."""
         if not options().websocket_enabled:
             raise Refusal(CloseCode.FORBIDDEN, "WebSockets are switched off on this server")
+        await check_address((scope.get("client") or [None])[0])
         async with node.door:
             self._check_room(node)
             check_origin(scope)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from realtime.bans import networks
+from realtime.bans.refusing import Banned
 from realtime.conf import options
 from realtime.database import in_database
 from realtime.protocol.codes import CloseCode
@@ -22,6 +24,7 @@ from realtime.protocol.errors import (
     Unavailable,
 )
 from realtime.security.admission import credential_of_header, credential_of_session
+from realtime.security.endings import BANNED
 from realtime.security.identity import Authenticated, authenticated_again
 
 if TYPE_CHECKING:
@@ -42,12 +45,18 @@ class Refusal(Exception):
 
     code: CloseCode
     reason: str
+    user_id: int | None = None  # whose account it is about, for the audit log
 
 
 def overloaded() -> Refusal:
     """Each client its own delay, so that they do not return together."""
     delay_ms = random.randint(*RETRY_AFTER_MS)
     return Refusal(CloseCode.OVERLOADED, json.dumps({"retry_after_ms": delay_ms}))
+
+
+def crowded() -> Refusal:
+    """Too many of one address at the door; likewise."""
+    return Refusal(CloseCode.RATE_LIMITED, overloaded().reason)
 
 
 def refusal_after(error: RealtimeError) -> Refusal:
@@ -60,12 +69,34 @@ def refusal_after(error: RealtimeError) -> Refusal:
     return Refusal(code, error.message[:120])
 
 
+def refusal_of_credentials(error: RealtimeError) -> Refusal:
+    """Who is banned need not come with others."""
+    if isinstance(error, Banned):
+        return Refusal(CloseCode.FORBIDDEN, error.message[:120], error.user_id)
+    return Refusal(CloseCode.UNAUTHORIZED, error.message[:120])
+
+
 def header(scope: dict[str, Any], name: bytes) -> str | None:
     """The first header of that lower-case name; bytes that are not text become replacements."""
     for key, value in scope["headers"]:
         if key.lower() == name:
             return bytes(value).decode("latin-1")
     return None
+
+
+async def check_address(address: str | None) -> None:
+    """Raises Refusal."""
+    try:
+        await networks.table.known()
+    except Unavailable as error:
+        raise overloaded() from error
+    check_known_address(address)
+
+
+def check_known_address(address: str | None) -> None:
+    """By what this process knows. Raises Refusal."""
+    if networks.table.hold(address):
+        raise Refusal(CloseCode.FORBIDDEN, BANNED)
 
 
 def check_origin(scope: dict[str, Any]) -> None:
@@ -103,7 +134,7 @@ async def authenticate(scope: dict[str, Any], node: "Node") -> Authenticated | N
         if (key := _session_cookie(header(scope, b"cookie") or "")) is not None:
             return await node.admissions.ask(credential_of_session(key))
     except (Unauthorized, NotFound) as error:
-        raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
+        raise refusal_of_credentials(error) from error
     except Unavailable as error:
         raise overloaded() from error
     return None

@@ -15,7 +15,15 @@ from realtime.protocol.validation import shown, validated
 from realtime.security.identity import Authenticated
 from realtime.sockets.basics import Authenticate
 from realtime.sockets.connection import command_id
-from realtime.sockets.handshake import Refusal, by_ticket, excess, overloaded, refusal_after
+from realtime.sockets.handshake import (
+    Refusal,
+    by_ticket,
+    crowded,
+    excess,
+    overloaded,
+    refusal_after,
+    refusal_of_credentials,
+)
 
 if TYPE_CHECKING:
     from realtime.node import Node
@@ -31,16 +39,20 @@ class Introduction(NamedTuple):
     command: int | None = None
 
 
-async def introduced(receive: Receive, send: Send, node: "Node") -> Introduction | None:
+async def introduced(
+    receive: Receive, send: Send, node: "Node", address: str
+) -> Introduction | None:
     """Wait for the first message of an accepted socket; None where the peer has gone instead.
 
     Raises Refusal; a refused command was answered then.
     """
     if node.newcomers.full:
         raise overloaded()
+    if node.newcomers.has_many_of(address):
+        raise crowded()
     try:
         async with asyncio.timeout(None) as patience:
-            with node.newcomers.counted(patience, node.loop.time()):
+            with node.newcomers.counted(patience, node.loop.time(), address):
                 message = await receive()
     except TimeoutError as error:
         raise Refusal(CloseCode.UNAUTHORIZED, "expected authenticate in time, got none") from error
@@ -58,7 +70,7 @@ async def introduced(receive: Receive, send: Send, node: "Node") -> Introduction
     except RealtimeError as error:
         await send({"type": "websocket.send", "text": error_frame(number, error).decode()})
         if isinstance(error, Unauthorized | NotFound):
-            raise Refusal(CloseCode.UNAUTHORIZED, error.message[:120]) from error
+            raise refusal_of_credentials(error) from error
         raise refusal_after(error) from error
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_SUBSCRIPTIONS = 200
 MAX_HISTORY = 200
+WAITS_AT_THE_DOOR = 3  # of a stream that others come for, too: strangers may be ahead
 OPENING_TRIES = 3  # an epoch changes once in a failover, not again and again
 
 
@@ -86,12 +87,7 @@ async def subscribe(connection: "Connection", command: Subscribe) -> bytes:
     )
     connection.subscriptions[stream.name] = new
     presence.settle(connection, name)
-    acks.opened(
-        new,
-        state.epoch,
-        recovered=opening.recovered is True,
-        snapshot=opening.snapshot is not None,
-    )
+    acks.opened(new, state.epoch, recovered=opening.recovered is True, snapshot=opening.snapshot)
     data = to_json(_reply(opening, cursor))
     connection.after_reply(new.start)
     return data if present is None else b'%b,"presence":%b}' % (data[:-1], present)
@@ -109,7 +105,8 @@ async def _opened(
     if stream is not None:
         recovered = None if since is None else True
         return Opening(stream.state, recovered, reason=None, snapshot=None), stream
-    opening, stream = await _open(connection, name, since, want_snapshot=want_snapshot)
+    with connection.hub.ahead.reading(str(name)):
+        opening, stream = await _open(connection, name, since, want_snapshot=want_snapshot)
     stream.admit(connection.user_id, opening.state)
     return opening, stream
 
@@ -142,6 +139,10 @@ async def _from_memory(
     Raises Unavailable.
     """
     hub, user_id = connection.hub, connection.user_id
+    for _ in range(WAITS_AT_THE_DOOR):
+        if name in hub.streams:
+            break
+        await hub.ahead.passed(name)
     stream = hub.streams.get(name)
     if stream is None:
         return None

@@ -79,6 +79,15 @@ def clear_after(rule: Criteria, flaps: int) -> timedelta:
     return timedelta(seconds=min(wanted, max(MAX_CLEAR_S, rule.clear_after_s)))
 
 
+def due_at(rule: Criteria, course: Course) -> datetime | None:
+    """When the alert opens or closes if its value stays as it is; None where it does neither."""
+    if course.state == "pending":
+        return course.since + timedelta(seconds=rule.duration_s)
+    if course.state == "open" and course.clear_since is not None:
+        return course.clear_since + clear_after(rule, course.flaps)
+    return None
+
+
 def decide(
     rule: Criteria, course: Course | None, value: float | None, at: datetime
 ) -> Decision | None:

@@ -17,6 +17,8 @@ _DOWN = {
     "ai": Severity.WARNING,
     "memory_store": Severity.WARNING,
 }
+# A worker is taken for dead after 6 s of silence, which is most of a duration already.
+_DURATIONS_S = {"jobs": 1.5}
 _RULES: tuple[dict[str, Any], ...] = (
     {
         # Redis away takes the layer with it: that is one story, and Redis' own.
@@ -163,7 +165,7 @@ def _down_rules() -> list[dict[str, Any]]:
             "expression": f"{name}.state",
             "threshold": 2.0,
             "severity": severity,
-            "duration_s": 3.0,
+            "duration_s": _DURATIONS_S.get(name, 3.0),
             "clear_after_s": 5.0,
         }
         for name, severity in _DOWN.items()

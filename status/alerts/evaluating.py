@@ -1,26 +1,18 @@
-"""Rules against one round of values: what follows is written so that one of several nodes wins.
-
-Each change is an UPDATE of the alert at the version that was read; whoever changes no row has lost
-and tells nobody. The event stands in the same transaction. Synchronous.
-"""
+"""Rules against one round of values: what follows for each alert. Synchronous."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
-from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from realtime.log.locks import lock_streams
-from realtime.protocol.streams import STATUS_STREAM
-from realtime.retrying import retried
-from status.alerts.deciding import REOPEN_WITHIN_S, TOLD, Course, Decision, Step, decide
+from status.alerts.applying import apply, course_of
+from status.alerts.deciding import REOPEN_WITHIN_S, Decision, Step, decide, due_at
 from status.alerts.expressions import Expression, ExpressionError, NoValue, parsed
 from status.alerts.rounds import Round
-from status.alerts.telling import tell
-from status.alerts.trying import what_was_tried
 from status.models import Alert, AlertRule, AlertState
 from status.view import Values
 
@@ -31,33 +23,51 @@ logger = logging.getLogger(__name__)
 _expression = lru_cache(maxsize=512)(parsed)
 
 
-def evaluate(round_: Round) -> int:
-    """Evaluate every rule; how many alerts were changed. A rule that fails says why in its row,
-    and the others go on. Raises what the database raises."""
+class Evaluated(NamedTuple):
+    """How many alerts were changed, and when the next one opens or closes if its value stays."""
+
+    changed: int
+    due_at: datetime | None
+
+
+def evaluate(round_: Round) -> Evaluated:
+    """Evaluate every rule. A rule that fails says why in its row, and the others go on.
+
+    Raises what the database raises.
+    """
     rules = list(AlertRule.objects.order_by("pk"))
     known = _known_alerts(round_)
     changed = 0
+    due: list[datetime] = []
     for rule in rules:
+        alerts = known.get(rule.pk, {})
         if not rule.enabled:
-            changed += _end_all(rule, known.get(rule.pk, {}), round_)
+            changed += _end_all(rule, alerts, round_)
             continue
         try:
-            expression = _expression(rule.expression)
-            found = _values(rule, expression, round_)
+            found = values_of_rule(rule, round_)
         except ExpressionError as error:
             _note_error(rule, str(error))
             continue
         _note_error(rule, "")
-        alerts = known.get(rule.pk, {})
-        gone = {
-            subject: None for subject in alerts if subject not in round_.subjects(rule.subjects)
-        }
-        for subject, value in {**found, **gone}.items():
+        for subject, value in {**found, **_gone(rule, alerts, round_)}.items():
             alert = alerts.get(subject)
-            decision = decide(rule, course_of(alert), value, round_.at)
+            course = course_of(alert)
+            decision = decide(rule, course, value, round_.at)
             if decision is not None:
-                changed += _apply(rule, subject, alert, decision, value, round_)
-    return changed
+                changed += apply(rule, subject, alert, decision, value, round_)
+                course = decision.course
+            if course is not None and (at := due_at(rule, course)) is not None:
+                due.append(at)
+    return Evaluated(changed, min(due, default=None))
+
+
+def _gone(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> dict[str, None]:
+    """Subjects that are no more. In a round that saw only a part they may well be."""
+    if not round_.whole:
+        return {}
+    present = round_.subjects(rule.subjects)
+    return {subject: None for subject in alerts if subject not in present}
 
 
 def _known_alerts(round_: Round) -> dict[int, dict[str, Alert]]:
@@ -84,13 +94,14 @@ def _end_all(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> int
             ended = Decision(Step.DROPPED, course)
         else:
             ended = Decision(Step.CLOSED, replace(course, state="closed", closed_at=round_.at))
-        changed += _apply(rule, subject, alert, ended, None, round_)
+        changed += apply(rule, subject, alert, ended, None, round_)
     return changed
 
 
-def _values(rule: AlertRule, expression: Expression, round_: Round) -> dict[str, float | None]:
+def values_of_rule(rule: AlertRule, round_: Round) -> dict[str, float | None]:
     """Of each subject that has a value. Raises ExpressionError for the first that has none it
     could have."""
+    expression = _expression(rule.expression)
     found: dict[str, float | None] = {}
     for subject, values in list(round_.subjects(rule.subjects).items())[:MAX_SUBJECTS]:
         value = _value(expression, values)
@@ -112,112 +123,3 @@ def _note_error(rule: AlertRule, text: str) -> None:
         if text:
             logger.warning("rule not evaluated name=%s why=%s", rule.name, text)
         AlertRule.objects.filter(pk=rule.pk, error=rule.error).update(error=text)
-
-
-def course_of(alert: Alert | None) -> Course | None:
-    if alert is None:
-        return None
-    return Course(
-        alert.state,
-        alert.severity,
-        alert.since,
-        alert.opened_at,
-        alert.escalated_at,
-        alert.acknowledged_at,
-        alert.clear_since,
-        alert.closed_at,
-        alert.flaps,
-    )
-
-
-@retried
-@transaction.atomic
-def _apply(
-    rule: AlertRule,
-    subject: str,
-    alert: Alert | None,
-    decision: Decision,
-    value: float | None,
-    round_: Round,
-) -> bool:
-    """Whether it was this node that changed the alert."""
-    told = decision.step in TOLD
-    if told:
-        lock_streams(STATUS_STREAM)
-    if decision.step is Step.DROPPED and decision.course.opened_at is None:
-        return alert is not None and bool(
-            Alert.objects.filter(pk=alert.pk, version=alert.version).delete()[0]
-        )
-    fields = _fields(decision.course) | _added(rule, subject, alert, decision, value, round_)
-    # What is closed and does not come back soon is a story of its own.
-    fresh = alert is None or (
-        alert.state == AlertState.CLOSED and decision.course.opened_at != alert.opened_at
-    )
-    row = _inserted(rule, subject, fields) if fresh else _updated(alert, fields)
-    if row is None:
-        return False
-    if told:
-        tell(rule, row, decision.step.value)
-    return True
-
-
-def _fields(course: Course) -> dict[str, object]:
-    names = (
-        "state",
-        "severity",
-        "since",
-        "opened_at",
-        "escalated_at",
-        "acknowledged_at",
-        "clear_since",
-        "closed_at",
-        "flaps",
-    )
-    return {name: getattr(course, name) for name in names}
-
-
-def _added(
-    rule: AlertRule,
-    subject: str,
-    alert: Alert | None,
-    decision: Decision,
-    value: float | None,
-    round_: Round,
-) -> dict[str, object]:
-    """What the story gets beside where it stands."""
-    added: dict[str, object] = {} if value is None else {"value": value}
-    if decision.step in {Step.OPENED, Step.REOPENED} and subject in round_.errors:
-        added["samples"] = list(round_.errors[subject].samples)
-    if decision.step is Step.CLOSED and alert is not None:
-        added["tried"] = what_was_tried(rule.component, alert.opened_at, round_.at)
-        added["ended"] = (
-            ("what it was about is gone" if rule.enabled else "the rule was switched off")
-            if value is None
-            else f"good again at {value:g}, after {_length(alert, round_)}"
-        )
-    return added
-
-
-def _length(alert: Alert, round_: Round) -> str:
-    seconds = (round_.at - (alert.opened_at or alert.since)).total_seconds()
-    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"  # noqa: PLR2004
-
-
-def _inserted(rule: AlertRule, subject: str, fields: Mapping[str, object]) -> Alert | None:
-    try:
-        with transaction.atomic():
-            return Alert.objects.create(rule=rule, subject=subject[:200], **fields)
-    except IntegrityError:
-        return None  # another node was quicker
-
-
-def _updated(alert: Alert | None, fields: Mapping[str, object]) -> Alert | None:
-    if alert is None:
-        return None
-    here = Alert.objects.filter(pk=alert.pk, version=alert.version)
-    if not here.update(version=alert.version + 1, **fields):
-        return None  # likewise
-    for name, value in fields.items():
-        setattr(alert, name, value)
-    alert.version += 1
-    return alert

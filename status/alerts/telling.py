@@ -1,5 +1,6 @@
 """Who hears of an alert: everyone who follows `status`, and the channels that want it."""
 
+from realtime.protocol.payloads.shape import wire_time
 from status.channels.in_app import InApp
 from status.channels.notice import Notice
 from status.jobs import enqueue_notices
@@ -22,6 +23,7 @@ def tell(rule: AlertRule, alert: Alert, step: str) -> None:
         value=alert.value,
         threshold=rule.threshold,
         ended=alert.ended or None,
+        opened_at=wire_time(alert.opened_at) if alert.opened_at else None,
         samples=tuple(alert.samples),
     )
     InApp().publish(notice)

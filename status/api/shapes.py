@@ -70,6 +70,17 @@ class MeasureAnswer(BaseModel):
     merge: Literal["max", "min", "sum"]
 
 
+class MeasuredAnswer(MeasureAnswer):
+    """`value` is null where it was not measured, or not looked at yet."""
+
+    component: str
+    value: float | None
+
+
+class MeasuresAnswer(BaseModel):
+    measures: list[MeasuredAnswer]
+
+
 class ComponentAnswer(BaseModel):
     name: str
     label: str

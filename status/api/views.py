@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from realtime.api.inputs import validated_input
 from realtime.api.schema import query_parameters
 from realtime.api.views import ApiView
+from realtime.components import components
 from realtime.protocol.catalogue import CATALOGUE
 from realtime.protocol.errors import Forbidden
 from realtime.protocol.payloads.shape import wire_time
@@ -28,6 +29,7 @@ from status.api.shapes import (
     HistoryAnswer,
     HistoryQuery,
     LiveAnswer,
+    MeasuresAnswer,
     NumbersAnswer,
     SystemAnswer,
 )
@@ -58,6 +60,19 @@ class LiveView(StatusView):
         """The state at present in one answer, for a wall or a script: no lists."""
         alerts = Alert.objects.filter(state=AlertState.OPEN).count()
         return Response({**state.health(), "alerts": alerts})
+
+
+class MeasuresView(StatusView):
+    @extend_schema(operation_id="read_measures", responses=MeasuresAnswer)
+    def get(self, request: Request) -> Response:
+        """What the components were last measured to be, with units."""
+        values = state.health()["values"]
+        told = [
+            {**measure, "component": component.name, "value": values.get(measure["name"])}
+            for component in components().values()
+            for measure in state.described(component)["measures"]
+        ]
+        return Response({"measures": told})
 
 
 class SystemView(StatusView):

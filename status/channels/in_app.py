@@ -5,6 +5,8 @@ from realtime.log.writing import publish
 from realtime.protocol.streams import STATUS_STREAM
 from status.channels.notice import Notice
 
+ALERT = "performance_alert"
+
 
 class InApp:
     """Not delivered by a job, as the others are: the event is part of the alert's transaction."""
@@ -22,6 +24,7 @@ class InApp:
             "value",
             "threshold",
             "ended",
+            "opened_at",
         )
         data = {name: notice.data[name] for name in told}
-        publish(STATUS_STREAM, EventDraft("performance_alert", data))
+        publish(STATUS_STREAM, EventDraft(ALERT, data))

@@ -18,6 +18,7 @@ class Notice:
     value: float | None
     threshold: float
     ended: str | None = None
+    opened_at: str | None = None
     samples: tuple[str, ...] = ()
 
     @property

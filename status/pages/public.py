@@ -3,7 +3,9 @@
 No numbers, no texts of findings (they hold numbers, addresses, names), no processes, no people.
 """
 
+import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,12 +14,13 @@ from django.db.models.functions import Now
 
 from realtime.backends.postgresql.patience import patience
 from realtime.components import State, components
+from status.alone import DATABASE, Outage
 from status.models import Board
+from status.running import process_monitor
 
 KEPT_S = 2.0  # however many ask, the database is read this often
 LIMIT_S = 2.0
 UNHELD_S = 30.0  # nobody looks: what stands on the board is old
-_DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,35 @@ class PublicView:
 
 
 _kept: tuple[float, PublicView] | None = None
+_reading = threading.Lock()
 
 
 def public_view() -> PublicView:
-    """At most KEPT_S old. A database that does not answer is a finding like another."""
+    """At most KEPT_S old, but for those who ask while somebody reads. A database that does not
+    answer is a finding like another; while this process knows it to be away, it is not asked."""
     global _kept  # one view per process, replaced as a whole
+    monitor = process_monitor()
+    outage = monitor.alone.outage if monitor is not None else None
+    if outage is not None:
+        return alone_view(outage)
     now = time.monotonic()
-    if _kept is None or now - _kept[0] >= KEPT_S:
-        _kept = now, _read()
-    return _kept[1]
+    kept = _kept
+    if kept is None:
+        _reading.acquire()
+    elif now - kept[0] < KEPT_S or not _reading.acquire(blocking=False):
+        return kept[1]
+    try:
+        view = _read()
+        _kept = now, view
+    finally:
+        _reading.release()
+    return view
+
+
+def alone_view(outage: Outage | None) -> PublicView:
+    """Without a database: what this process sees by itself."""
+    parts = dict(outage.parts) if outage is not None else {}
+    return _view(State.DOWN, {**parts, DATABASE: State.DOWN})
 
 
 def forget() -> None:
@@ -56,14 +79,14 @@ def _read() -> PublicView:
             held = Board.objects.filter(until__gte=Now() - timedelta(seconds=UNHELD_S))
             found = held.values_list("view", flat=True).first()
     except DatabaseError:
-        return _view(State.DOWN, {_DATABASE: State.DOWN})
+        return alone_view(None)
     if not found:
         return _view(State.UNKNOWN, {})
     parts = {name: State(state) for name, state in found["parts"].items()}
     return _view(State(found["state"]), parts)
 
 
-def _view(state: State, states: dict[str, State]) -> PublicView:
+def _view(state: State, states: Mapping[str, State]) -> PublicView:
     """Of all parts that are known; those that do not apply here were never found."""
     parts = tuple(
         PublicPart(one.label, states[name]) for name, one in components().items() if name in states

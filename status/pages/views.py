@@ -15,10 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
+from realtime.backends.postgresql.patience import patience
 from realtime.protocol.streams import StreamKind, StreamName
 from status.access import may_read_status
 from status.pages.past import MAX_MEASURES, past
-from status.pages.public import public_view
+from status.pages.public import LIMIT_S, public_view
 from status.pages.streams import busiest
 
 ACKNOWLEDGE = "status.change_alert"
@@ -54,16 +55,16 @@ def _for_operators(answer: Page) -> Page:
 @never_cache
 @ensure_csrf_cookie
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """The shell; everything in it comes over the socket and by the API."""
+    """The shell; everything in it comes over the socket and by the API. A database that hangs is
+    told sooner here than elsewhere: this is where people look then."""
     user: Any = request.user
-    if not user.is_authenticated:
-        return redirect_to_login(request.get_full_path())
-    if not _may_look(request):
-        return render(request, "status/refused.html", status=403)
-    shown = {
-        "csrf_cookie": settings.CSRF_COOKIE_NAME,
-        "acknowledges": user.is_staff or user.has_perm(ACKNOWLEDGE),
-    }
+    with patience(LIMIT_S):
+        if not user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if not _may_look(request):
+            return render(request, "status/refused.html", status=403)
+        acknowledges = user.is_staff or user.has_perm(ACKNOWLEDGE)
+    shown = {"csrf_cookie": settings.CSRF_COOKIE_NAME, "acknowledges": acknowledges}
     return render(request, "status/dashboard.html", shown)
 
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
+from http import HTTPStatus
 
 from realtime.components import Component, Finding, Look, Measure, Merge, Scope, State
 
@@ -16,7 +17,10 @@ OFTEN = 10
 
 
 class ErrorLog(logging.Handler):
-    """What was logged as an error within the last minute. Called in any thread."""
+    """What was logged as an error within the last minute. Called in any thread.
+
+    Django logs every answer of 503. That some part is away is the part's own story.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -25,6 +29,8 @@ class ErrorLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
+        if kind is None and getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
+            return
         name = f"{kind.__module__}.{kind.__qualname__}" if kind is not None else record.name
         try:
             text = record.getMessage()[:SAMPLE_CHARS]

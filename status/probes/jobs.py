@@ -7,6 +7,7 @@ from realtime.database import in_database
 from realtime.models import Job, JobState
 from status.exchange import living
 from status.models import MemberKind
+from status.running import process_monitor
 
 WAITED_S = 30.0
 
@@ -29,6 +30,9 @@ def queue() -> dict[str, float]:
 async def look() -> Finding:
     values = await in_database(queue)
     if not values["workers"]:
+        monitor = process_monitor()
+        if monitor is not None and monitor.alone.newly_over:
+            return Finding(State.UNKNOWN, "workers have yet to say that they live", values)
         return Finding(State.DOWN, "no worker runs", values)
     if values["oldest_s"] >= WAITED_S:
         text = f"a job has waited for {values['oldest_s']:.0f} s"
@@ -44,7 +48,7 @@ COMPONENT = Component(
     name="jobs",
     label="Jobs",
     scope=Scope.SYSTEM,
-    every_s=2.5,
+    every_s=1.5,
     limit_s=9.0,
     meaning={
         State.DEGRADED: "a job that is ready to run has waited for 30 s",

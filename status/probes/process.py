@@ -9,6 +9,8 @@ from pathlib import Path
 
 from realtime.breaker import BreakerState, breakers
 from realtime.components import Component, Finding, Look, Measure, Merge, Scope, State
+from realtime.recoveries import recoveries
+from status.alerts.recovering import CIRCUITS, TRIED, told
 
 LATE_MS = 250.0
 STANDSTILL_MS = 2000.0
@@ -97,16 +99,19 @@ def circuits(node: object) -> Look:
         known = breakers()
         broken = sorted(name for name, one in known.items() if one.state is not BreakerState.CLOSED)
         values = {"open": float(len(broken))}
+        tried = [told(one) for one in recoveries()]
+        detail = {TRIED: tried} if tried else {}
         if broken:
-            return Finding(State.DEGRADED, f"not asked at present: {', '.join(broken)}", values)
-        return Finding(State.OK, "", values)
+            text = f"not asked at present: {', '.join(broken)}"
+            return Finding(State.DEGRADED, text, values, detail)
+        return Finding(State.OK, "", values, detail)
 
     return look
 
 
 COMPONENTS = (
     Component(
-        name="circuits",
+        name=CIRCUITS,
         label="Circuit breakers",
         scope=Scope.PROCESS,
         every_s=2.0,

@@ -25,9 +25,12 @@ def probe(node: "Node | None") -> Look:
         lagging = sum(not one.writer.writable and not one.writer.closed for one in open_now)
         values = {
             "count": float(count),
+            "waiting": float(len(node.newcomers)),
             "lagging": float(lagging),
             "refused": float(node.refused - refused),
-            "used_percent": count / options().websocket_max_connections * 100,
+            "used_percent": (count + len(node.newcomers))
+            / options().websocket_max_connections
+            * 100,
         }
         refused = node.refused
         return Finding(*_judged(values), values)
@@ -57,6 +60,7 @@ COMPONENT = Component(
     },
     measures=(
         Measure("count", "", "open sockets", Merge.SUM),
+        Measure("waiting", "", "sockets that have still to say who they are", Merge.SUM),
         Measure("lagging", "", "of them, those whose clients do not keep up", Merge.SUM),
         Measure("refused", "", "refused since the last look, all places being taken", Merge.SUM),
         Measure("used_percent", "percent", "of the places (WEBSOCKET_MAX_CONNECTIONS)"),

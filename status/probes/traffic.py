@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from realtime.components import Component, Finding, Look, Measure, Merge, Scope, State
-from realtime.hub.subscription import SubscriptionState
 
 if TYPE_CHECKING:
     from realtime.hub.stream import HubStream
@@ -32,24 +31,23 @@ class Traffic:
         passed_s = max(now - self._at, 0.001)
         before, self._at = self._positions, now
         self._positions = {stream.name: stream.last for stream in streams}
-        rows = [_row(stream, before.get(stream.name), passed_s) for stream in streams]
+        told = []
+        for stream in streams:  # one for every person here, and nearly all of them at rest
+            known, behind = before.get(stream.name, stream.last), stream.audience.behind
+            if stream.last != known or behind:
+                told.append(_row(stream, known, behind, passed_s))
         values = {
-            name: sum(row[name] for row in rows)
+            name: sum((row[name] for row in told), start=0.0)
             for name in ("events_per_s", "delivered_per_s", "behind")
         }
-        told = [row for row in rows if row["events_per_s"] or row["behind"]]
+        told = [row for row in told if row["events_per_s"] or row["behind"]]
         told.sort(key=lambda row: (-row["behind"], -row["delivered_per_s"], row["stream"]))
         return values, told[:LISTED]
 
 
-def _row(stream: "HubStream", before: int | None, passed_s: float) -> dict[str, Any]:
+def _row(stream: "HubStream", before: int, behind: int, passed_s: float) -> dict[str, Any]:
     readers = len(stream.audience)
-    # A log that was reset goes back.
-    events = 0 if before is None else max(0, stream.last - before)
-    # Who is in a block is level: only the others may be catching up.
-    behind = sum(
-        one.state is SubscriptionState.CATCHING_UP for one in list(stream.audience.singles)
-    )
+    events = max(0, stream.last - before)  # a log that was reset goes back
     return {
         "stream": stream.name,
         "readers": readers,

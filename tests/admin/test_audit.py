@@ -2,18 +2,23 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
 from chat.models import User
 from realtime.admin import export
 from realtime.admin.export import safe_cell
+from realtime.audit.chaining import chain
+from realtime.audit.hashing import Content
 from realtime.audit.recording import record, write_recorded
 from realtime.models import AuditEntry
 
@@ -110,3 +115,22 @@ def test_who_may_not_look_gets_neither_list_nor_export(db: None) -> None:
     person.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     assert client.get(reverse(LIST)).status_code == 200
     assert client.get(reverse(EXPORT)).status_code == 200
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+@pytest.mark.parametrize("kind", ["year", "month", "day"])
+def test_hierarchy_of_dates_is_as_django_has_it(kind: Any, order: Any) -> None:
+    """In a zone with other days than UTC, over a change of its clocks and a turn of the year."""
+    moments = [
+        *(datetime(2024, 12, 31, hour, tzinfo=UTC) for hour in (22, 23)),
+        *(datetime(2025, 3, day, 23, 30, tzinfo=UTC) for day in (29, 30, 31)),
+        *(datetime(2025, 10, 26, hour, tzinfo=UTC) for hour in (0, 1, 22, 23)),
+        datetime(2026, 2, 28, 12, tzinfo=UTC),
+    ]
+    contents = [Content(at, "a", None, "", "t", "done", None, "{}") for at in moments]
+    with transaction.atomic():
+        chain(connection, contents)
+    rows = AuditEntry.objects.filter(action="a")
+    zone = ZoneInfo("Europe/Berlin")
+    expected = QuerySet.datetimes(rows, "at", kind, order, zone)
+    assert rows.datetimes("at", kind, order, zone) == list(expected)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from chat.actions.projects import set_member
+from chat.actions.projects import create_project, set_member
 from chat.models import Project, User
 from realtime.broadcasts.composing import create_broadcast
 from realtime.broadcasts.drafts import BroadcastDraft
@@ -295,3 +295,13 @@ def test_forged_post_is_refused(operator: User) -> None:
     assert client.post(ADD, filled(confirm="on")).status_code == 403
     assert client.post(PREVIEW, filled()).status_code == 403
     assert not Broadcast.objects.exists()
+
+
+def test_page_follows_its_authors_own_stream(admin: Client, operator: User, ada: User) -> None:
+    """Which hears the counts of one's own broadcasts, also where `status` may not be read."""
+    project = create_project(ada, name="Apollo")
+    own, anothers = (
+        said(author, f"project.{project.pk}", title=author.username) for author in (operator, ada)
+    )
+    assert f'data-streams="status user.{operator.pk}"' in admin.get(page_of(own)).content.decode()
+    assert 'data-streams="status"' in admin.get(page_of(anothers)).content.decode()

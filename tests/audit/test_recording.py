@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from chat.models import User
+from realtime.audit.guards import installed
 from realtime.audit.hashing import ORIGIN, entry_hash
 from realtime.audit.recording import record, write_recorded
 from realtime.audit.verifying import content_of, findings
@@ -198,3 +199,24 @@ def test_database_refuses_as_well(sql: str) -> None:
     ):
         cursor.execute(sql)
     assert len(recorded()) == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no TRUNCATE")
+def test_database_refuses_to_be_emptied() -> None:
+    """TRUNCATE passed by the guard of rows. Tests themselves flush by it: theirs is the one setting
+    that lets it through."""
+    with transaction.atomic():
+        note()
+    write_recorded()
+    assert installed(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL realtime.empty_audit = off")
+    for also in ("", ", realtime_auditchain"):
+        with (
+            pytest.raises(DatabaseError, match="append-only"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f"TRUNCATE realtime_auditentry{also}")
+    assert len(recorded()) == 1

@@ -1,11 +1,13 @@
 """What may be said by whom, and what is refused with which words."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from chat.actions.projects import remove_member, set_member
 from realtime.audit import gathering
 from realtime.audit.recording import write_recorded
 from realtime.models import AuditEntry, Broadcast, Job
@@ -135,6 +137,8 @@ def test_megabyte_is_refused(team: Team, owner: ApiClient) -> None:
     """Before it is parsed."""
     sent = {**TEXT, "body": "x" * 1_048_576}
     assert_problem(owner.post(path(f"project/{team.project.pk}"), sent), 413, "too_large")
+    assert not Broadcast.objects.exists()
+    assert not Job.objects.exists()
 
 
 def test_text_that_grows_beyond_a_frame_is_refused(team: Team, owner: ApiClient) -> None:
@@ -212,3 +216,46 @@ def test_scheduled_one_waits(team: Team, owner: ApiClient) -> None:
     job = Job.objects.get(pk=row.job or 0)
     assert job.state == "scheduled"
     assert job.run_after == row.publish_at
+
+
+def refusals() -> list[tuple[int | None, str, str, dict[str, Any]]]:
+    """As the sweep of a node writes them."""
+    gathering.write(gathering._gathered)
+    write_recorded()
+    entries = AuditEntry.objects.filter(action="broadcast_refused").order_by("seq")
+    return [(one.actor, one.target, one.result, json.loads(one.details)) for one in entries]
+
+
+def test_strangers_withdrawal_is_in_the_audit_log(
+    team: Team, owner: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was answered with 404 and left no trace. One that never existed is nobody's business."""
+    monkeypatch.setattr(gathering, "_gathered", gathering.Gathered())
+    row_id = owner.post(path(f"project/{team.project.pk}"), TEXT).json()["id"]
+    stranger = ApiClient(team.stranger)
+    assert_problem(stranger.post(path(f"{row_id}/cancel")), 404, "not_found")
+    assert_problem(stranger.post(path("999999/cancel")), 404, "not_found")
+    assert Broadcast.objects.get().status == BroadcastStatus.QUEUED
+    details = {"kind": "broadcast_message", "cancel": row_id}
+    assert refusals() == [(team.stranger.pk, team.stream, "not_found", details)]
+
+
+@pytest.mark.parametrize("now", ["member", "nobody"])
+def test_former_owner_watches_and_does_not_withdraw(
+    team: Team, monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    """To take it back is to speak to the project. What they said, and to how many, stays theirs to
+    see."""
+    monkeypatch.setattr(gathering, "_gathered", gathering.Gathered())
+    set_member(team.owner, team.project.pk, user_id=team.member.pk, role="owner")
+    author = ApiClient(team.member)
+    row_id = author.post(path(f"project/{team.project.pk}"), TEXT).json()["id"]
+    if now == "member":
+        set_member(team.owner, team.project.pk, user_id=team.member.pk, role="member")
+    else:
+        remove_member(team.owner, team.project.pk, team.member.pk)
+    assert author.get(path(str(row_id))).json()["status"] == "queued"
+    assert_problem(author.post(path(f"{row_id}/cancel")), 403, "forbidden")
+    details = {"kind": "broadcast_message", "cancel": row_id}
+    assert refusals() == [(team.member.pk, team.stream, "forbidden", details)]
+    assert ApiClient(team.owner).post(path(f"{row_id}/cancel")).json()["status"] == "cancelled"

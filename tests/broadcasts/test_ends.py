@@ -8,7 +8,6 @@ import pytest
 from django.utils import timezone
 
 from realtime.broadcasts import cleaning
-from realtime.broadcasts.counting import count_forgotten
 from realtime.jobs.operations import retry_job
 from realtime.models import (
     Broadcast,
@@ -114,13 +113,3 @@ def test_what_stands_is_never_cleaned_away(row: Broadcast) -> None:
     Broadcast.objects.update(created_at=days_ago(999), ended_at=None)
     assert cleaning.clean_away() == 0
     assert Broadcast.objects.exists()
-
-
-def test_forgotten_counts_are_made_up_for(row: Broadcast) -> None:
-    """A node that died between an acknowledgement and the count: a minute later it is right."""
-    Broadcast.objects.update(delivered=0, acknowledged=0, counted_at=timezone.now())
-    assert count_forgotten() == 0
-    Broadcast.objects.update(counted_at=timezone.now() - timedelta(minutes=2))
-    assert count_forgotten() == 1
-    after = Broadcast.objects.get()
-    assert (after.delivered, after.acknowledged) == (2, 1)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from django.db import transaction
@@ -9,12 +11,16 @@ from django.utils import timezone
 
 from chat.actions.projects import remove_member, set_member
 from chat.models import User
-from realtime.broadcasts.counting import count_broadcast, on_arrivals
-from realtime.broadcasts.ending import expire_broadcast
+from realtime.broadcasts import standing
+from realtime.broadcasts.counts import counted
+from realtime.broadcasts.ending import expire_broadcast, settle_counts
+from realtime.delivery.ranges import Steps
+from realtime.delivery.writing import Whose, write
 from realtime.log.opening import read_opening
-from realtime.models import Broadcast, Event, Job
+from realtime.models import Broadcast, DeliveredRange, Event, Job
 from realtime.models.broadcast import BroadcastStatus
 from realtime.protocol.streams import StreamName
+from realtime.sockets import acks
 from tests.api.conftest import ApiClient, Team, assert_problem, person
 from tests.broadcasts.conftest import arrive, frames_of, path
 
@@ -74,33 +80,6 @@ def test_who_leaves_stays_counted(team: Team, compose: Compose, publish: Publish
     set_member(team.owner, team.project.pk, user_id=team.member.pk, role="member")
     body = ApiClient(team.owner).get(path(str(row.pk))).json()
     assert (body["delivered"], body["late"]) == (1, 0)
-
-
-def test_only_news_moves_a_count(team: Team, compose: Compose, publish: Publish) -> None:
-    """An acknowledgement of something else, or of the same again, costs no counting."""
-    row = publish(compose())
-    assert row.seq is not None
-    news = arrive(team.stream, team.member.pk, row.seq, row.seq)
-    assert [one.is_news(row.seq) for one in news] == [True]
-    again = arrive(team.stream, team.member.pk, 1, row.seq)
-    assert [one.is_news(row.seq) for one in again] == [False]
-    assert arrive(team.stream, team.member.pk, 1, row.seq) == []
-    on_arrivals([*news, *again])
-
-
-def test_stored_counts_never_fall(team: Team, compose: Compose, publish: Publish) -> None:
-    """An account that is deleted had it all the same; a count that was made too soon says so."""
-    row = publish(compose())
-    assert row.seq is not None
-    arrive(team.stream, team.member.pk, 1, row.seq)
-    assert count_broadcast(row.pk)
-    Broadcast.objects.update(counted_at=timezone.now() + timedelta(hours=1))
-    assert not count_broadcast(row.pk), "expected to be told to ask again"
-    team.member.delete()
-    Broadcast.objects.update(counted_at=None)
-    assert count_broadcast(row.pk)
-    row.refresh_from_db()
-    assert row.delivered == 1
 
 
 def test_cancelled_before_it_is_sent(
@@ -268,3 +247,85 @@ def test_broadcast_outlives_its_author(
     assert (row.status, row.author) == (BroadcastStatus.PUBLISHED, None)
     [frame] = frames_of(team.stream, "broadcast_message")
     assert frame["data"]["author"] is None
+
+
+def test_snapshot_claims_only_what_it_shows(
+    team: Team, operator: User, compose: Compose, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot has the newest 20 that stand, and counted as the delivery of all of them."""
+    monkeypatch.setattr(standing, "SHOWN", 2)
+    rows = [publish(compose(title=f"Number {number}")) for number in range(3)]
+    name = StreamName.parse(team.stream)
+
+    def come(user: User) -> None:
+        """As `subscribe` with a snapshot, and the sweep after it."""
+        opening = read_opening(user, name, None, want_snapshot=True)
+        steps = Steps()
+        monkeypatch.setattr(acks, "steps_of", lambda *_: steps)
+        stream = SimpleNamespace(id=opening.state.id)
+        sink = SimpleNamespace(user_id=user.pk)
+        begun = SimpleNamespace(cursor=opening.state.head, stream=stream, sink=sink)
+        acks.opened(cast("Any", begun), "e", recovered=False, snapshot=opening.snapshot)
+        write({Whose(opening.state.id, user.pk, opening.state.epoch): steps})
+
+    come(team.member)
+    assert [counted(row).delivered for row in rows] == [0, 1, 1]
+    ApiClient(team.owner).post(path(f"{rows[2].pk}/cancel"))
+    come(team.viewer)
+    assert [counted(row).delivered for row in rows[:2]] == [1, 2]
+    ApiClient(team.owner).post(path(f"{rows[1].pk}/cancel"))
+    come(team.owner)
+    assert DeliveredRange.objects.get(user=team.owner).lo == 1, "expected all, where all is shown"
+
+
+def test_cut_snapshot_claims_what_is_left() -> None:
+    """The older half of a list that was too large has not arrived."""
+    listed = [{"seq": 7}, {"seq": 9}]
+    assert standing.shown_from({"broadcasts": listed}) == 1
+    assert standing.shown_from({"broadcasts": listed, "cut": True}) == 7
+    assert standing.shown_from({"broadcasts": [], "cut": True}) == 1
+    assert standing.shown_from({}) == 1
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_acknowledgements_on_their_way_at_the_end_are_counted(
+    team: Team, owner: ApiClient, compose: Compose, publish: Publish, status: str
+) -> None:
+    """What a node had not written yet was missing for ever. Who comes only afterwards is not
+    added, and much later nobody is."""
+    row = publish(compose())
+    assert row.seq is not None
+    if status == "cancelled":
+        owner.post(path(f"{row.pk}/cancel"))
+    else:
+        Broadcast.objects.update(expires_at=timezone.now())
+        with transaction.atomic():
+            expire_broadcast(row.pk)
+    ended = Broadcast.objects.get()
+    assert ended.ended_at is not None
+    assert (ended.status, ended.delivered) == (status, 0)
+    settling = Job.objects.get(name="realtime.settle_broadcast")
+    assert settling.run_after > ended.ended_at + timedelta(seconds=3)
+    arrive(team.stream, team.member.pk, row.seq, row.seq)
+    late = person("late")
+    set_member(team.owner, team.project.pk, user_id=late.pk, role="member")
+    arrive(team.stream, late.pk, 1, row.seq + 1)
+    with transaction.atomic():
+        settle_counts(row.pk)
+    settled = Broadcast.objects.get()
+    assert (settled.delivered, settled.late) == (1, 0)
+    arrive(team.stream, team.viewer.pk, row.seq, row.seq)
+    Broadcast.objects.update(ended_at=timezone.now() - timedelta(minutes=1))
+    with transaction.atomic():
+        settle_counts(row.pk)
+    assert Broadcast.objects.get().delivered == 1
+
+
+def test_complete_one_needs_no_settling(
+    team: Team, owner: ApiClient, compose: Compose, publish: Publish
+) -> None:
+    row = publish(compose())
+    for user in (team.owner, team.member, team.viewer):
+        arrive(team.stream, user.pk, 1, row.seq or 0)
+    owner.post(path(f"{row.pk}/cancel"))
+    assert not Job.objects.filter(name="realtime.settle_broadcast").exists()

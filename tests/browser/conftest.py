@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.nodes.installation import Installation
+from tests.nodes.template import copy_sqlite
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -100,6 +101,7 @@ def live_site(
     data_dir = tmp_path_factory.mktemp("data")
     manage = [sys.executable, str(ROOT / "manage.py")]
     environment = _environment(data_dir, site_variables)
+    copy_sqlite(data_dir, environment)
     made = subprocess.run(
         [*manage, "demo", "--json"],
         env=environment,

@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import LiveSite, Opening
 
 DISCONNECTED = "ERR_INTERNET_DISCONNECTED"
+# A lease (14 s) and a heartbeat (25 s), or the breaker's pause (30 s), on a machine that is slow.
+PRESENCE_WITHIN_MS = 90_000
 
 
 def test_two_people_see_each_other_write(visit: Opening) -> None:
@@ -27,16 +29,20 @@ def test_two_people_see_each_other_write(visit: Opening) -> None:
 
 
 def test_people_show_who_is_here(visit: Opening) -> None:
-    """Online, busy by choice, and offline some seconds after the last page was closed."""
+    """Online, busy by choice, and offline some seconds after the last page was closed.
+
+    Where the store of presence is slow for want of CPU, the breaker keeps it aside for up to 30 s,
+    and a signal that was missed is made up for by the next heartbeat: so long may each step take.
+    """
     ada, grace = visit("ada"), visit("grace")
     here = ada.page.locator(".person", has_text="Grace Hopper").locator(".presence")
-    expect(here).to_have_text("online")
+    expect(here).to_have_text("online", timeout=PRESENCE_WITHIN_MS)
     grace.page.get_by_label("I am busy").check()
-    expect(here).to_have_text("busy")
+    expect(here).to_have_text("busy", timeout=PRESENCE_WITHIN_MS)
     grace.page.get_by_label("I am busy").uncheck()
-    expect(here).to_have_text("online")
+    expect(here).to_have_text("online", timeout=PRESENCE_WITHIN_MS)
     grace.page.close()
-    expect(here).to_have_text("offline", timeout=20_000)
+    expect(here).to_have_text("offline", timeout=PRESENCE_WITHIN_MS)
 
 
 def test_older_message_says_on_demand_who_has_it(visit: Opening) -> None:

@@ -14,10 +14,12 @@ from websockets.sync.client import connect
 from tests.commands.conftest import ROOT, Manage, manage_environment
 from tests.commands.reports import SAMPLE, report
 from tests.embedded.waiting import wait_for
+from tests.nodes.template import copy_sqlite
 
 
 def test_killed_import_is_finished_by_the_next(manage: Manage, tmp_path: Path) -> None:
     """kill -9 while it waits for more input: whole batches are in, the rest follows, none twice."""
+    copy_sqlite(tmp_path, manage_environment(tmp_path))
     assert manage("demo", "--json").returncode == 0
     fifo = tmp_path / "reports"
     os.mkfifo(fifo)
@@ -59,6 +61,7 @@ def _stored(data_dir: Path) -> int:
 
 def test_connected_client_sees_the_import_live(manage: Manage, tmp_path: Path) -> None:
     """Another process commits; the reader of a real server gets every event, in order, once."""
+    copy_sqlite(tmp_path, manage_environment(tmp_path))
     key = json.loads(manage("demo", "--json").stdout)["users"][1]["api_key"]
     server = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", "0"],

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.delivery.ranges import MAX_RANGES, MAX_STEPS, Range, Steps, bounded, merged, resumed
+from realtime.delivery.ranges import (
+    MAX_RANGES,
+    MAX_STEPS,
+    Range,
+    Steps,
+    bounded,
+    gained,
+    merged,
+    resumed,
+)
 
 
 def seqs(ranges: list[Range]) -> set[int]:
@@ -125,3 +134,18 @@ def test_one_tab_is_counted_exactly(deeds: list[str]) -> None:
             arrived |= tab.seen
         stored = steps.applied_to(stored)
         assert seqs(stored) == arrived
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 5)), max_size=5),
+    st.lists(st.tuples(st.integers(1, 20), st.integers(-1, 5)), max_size=5),
+)
+def test_what_is_gained_is_the_difference(
+    held: list[tuple[int, int]], come: list[tuple[int, int]]
+) -> None:
+    """Empty marks on either side count for nothing."""
+    before = merged(Range(lo, lo + size) for lo, size in held)
+    after = merged(Range(lo, lo + size) for lo, size in come)
+    found = gained(before, after)
+    assert seqs(found) == seqs(after) - seqs(before)
+    assert all(lo <= hi for lo, hi in found)

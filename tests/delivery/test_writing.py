@@ -132,6 +132,23 @@ def test_what_follows_a_known_position_does_not_wait(
     assert not writing._gathered
 
 
+def test_positions_alone_are_not_looked_at_before_their_time(
+    stream: Stream, person: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crowd that has just resumed was read again each second, with nothing to write."""
+    ada, epoch = person(), stream_state(stream.name).epoch
+    monkeypatch.setattr(writing, "running_node", object)
+    steps_of(stream.pk, ada, epoch).resumed(6, at=time.monotonic())
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "write", lambda *given: pytest.fail("expected no look"))
+        async_to_sync(flush)()
+    assert [key.user_id for key in writing._gathered] == [ada]
+    monkeypatch.setattr(writing, "HOLD_RESUMED_S", -1.0)
+    async_to_sync(flush)()
+    assert rows(ada) == [(6, 6)]
+    assert not writing._gathered
+
+
 def test_a_crowd_is_a_handful_of_queries(stream: Stream, person: Callable[[], int]) -> None:
     """A second of acknowledgements costs the same for one person and for many."""
     people = [person() for _ in range(50)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 
 from tests.embedded.waiting import gone, wait_for
 from tests.postgres import temporary_postgres
@@ -20,9 +21,9 @@ def setting(connection: psycopg.Connection, name: str) -> str:
     return str(row[0])
 
 
-def run(*command: str) -> subprocess.Popen[str]:
+def run(*command: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres", "--", *command],
+        [sys.executable, "-m", "tests.postgres", *options, "--", *command],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -47,16 +48,17 @@ def test_server_is_durable_and_removed_afterwards() -> None:
     assert not data.parent.exists()
 
 
-def test_command_gets_the_url_and_its_status_is_ours() -> None:
+@pytest.mark.parametrize(("options", "fsync"), [((), "on"), (("--no-fsync",), "off")])
+def test_command_gets_the_url_and_its_status_is_ours(options: tuple[str, ...], fsync: str) -> None:
     """The command's exit status is forwarded, its database is real."""
     code = (
         "import os, sys, psycopg;"
         "print(psycopg.connect(os.environ['DATABASE_URL']).execute('SHOW fsync').fetchone()[0]);"
         "sys.exit(7)"
     )
-    process = run(sys.executable, "-c", code)
+    process = run(sys.executable, "-c", code, options=options)
     output, errors = process.communicate(timeout=30)
-    assert (process.returncode, output, errors) == (7, "on\n", "")
+    assert (process.returncode, output, errors) == (7, f"{fsync}\n", "")
 
 
 def test_missing_command_is_explained() -> None:

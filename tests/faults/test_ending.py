@@ -14,7 +14,6 @@ from tests.nodes.server import Server
 def test_killed_node_is_gone_with_all_it_started(tmp_path: Path) -> None:
     """Supervisor, workers and Valkey, by SIGKILL, so that nobody could say goodbye."""
     with temporary_installation(tmp_path, DRAIN_WINDOW="0") as installation:
-        installation.manage("migrate", "--verbosity", "0")
         command = ("manage.py", "serve", "--port", "0", "--workers", "2")
         server = Server(installation, command).wait()
         started = psutil.Process(server.process.pid).children(recursive=True)

@@ -48,6 +48,7 @@ class FakeNode:
         self.id = name or uuid.uuid4().hex[:12]
         self.loop = asyncio.get_running_loop()
         self.connections: set[Any] = set()
+        self.turnover = 0
         self.draining = False
         self.shared: SharedStore | None = None
         self.fleet: FleetMember = self.member(None)
@@ -55,7 +56,12 @@ class FakeNode:
     def open(self, user_id: int, age_s: float = 0.0) -> FakeConnection:
         connection = FakeConnection(user_id, self.loop.time() - age_s)
         self.connections.add(connection)
+        self.turnover += 1
         return connection
+
+    def remove(self, connection: FakeConnection) -> None:
+        self.connections.discard(connection)
+        self.turnover += 1
 
     def member(self, store: SharedStore | None) -> FleetMember:
         return FleetMember(cast("Node", self), store)

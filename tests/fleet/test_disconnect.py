@@ -112,7 +112,7 @@ def test_one_connection_on_whatever_node(
     (here, here_id), (there, there_id) = (connect(stack, node, ada) for node in nodes)
     where = wait_until_listed(backstage, ada, {here_id, there_id})
     assert where[here_id] != where[there_id]
-    lines = installation.manage("nodes", "--user", ada["username"]).splitlines()
+    lines = backstage("manage", arguments=["nodes", "--user", ada["username"]]).splitlines()
     assert {line.split()[0] for line in lines[3:]} == {here_id, there_id}
     installation.manage("disconnect", "--connection", there_id, "--reason", "go home")
     assert there.closed() == (REVOKED, "go home")
@@ -145,7 +145,7 @@ def test_all_sockets_of_a_person(
     """On every node, and nobody else's. She may come again."""
     clients = [connect(stack, node, ada)[0] for node in nodes]
     other, _ = connect(stack, nodes[0], backstage("person", name="Bob"))
-    installation.manage("disconnect", "--user", ada["username"])
+    backstage("manage", arguments=["disconnect", "--user", ada["username"]])
     for client in clients:
         assert client.closed() == (REVOKED, KICKED)
     other.flushed()
@@ -220,6 +220,6 @@ def test_nodes_come_and_go(
     with running(Server(installation, serve)) as (third,):
         everyone = standing | {third.process.pid}
         wait_until(lambda: pids() == everyone, "three nodes", LISTED_WITHIN_S)
-        lines = installation.manage("nodes").splitlines()[1:]
+        lines = backstage("manage", arguments=["nodes"]).splitlines()[1:]
         assert {int(line.split()[2]) for line in lines} == everyone
     assert pids() == standing

@@ -38,7 +38,7 @@ def test_node_and_its_sockets_are_found_and_forgotten(scenario: Scenario) -> Non
         assert 59 < listed[0].open_s < 62
         assert [one.id for one in await directory.connections(store, user_id=8)] == [second.id]
 
-        node.connections.discard(first)
+        node.remove(first)
         await entry.look()
         assert await directory.find_connection(store, first.id) is None
         assert (await directory.nodes(store))[0].connections == 1
@@ -176,7 +176,7 @@ def test_dead_redis_is_said_once_and_made_good(
         await entry.look()
         alive, store._redis = store._redis, type(store._redis)(host="127.0.0.1", port=1)
         late = node.open(2)
-        node.connections.discard(early)
+        node.remove(early)
         for _ in range(3):
             await entry.look()
         assert caplog.text.count("fleet registry away") == 1

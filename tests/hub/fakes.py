@@ -7,14 +7,18 @@ to the descriptors of such sinks.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from realtime.hub.reading import Gap, Opening
+from realtime.hub.slices import write_in_python
 from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry, ends_rights_of
 from realtime.log.reading import StreamState
 from realtime.protocol.errors import Unavailable
+
+if TYPE_CHECKING:
+    from array import array
 
 Answer = TypeVar("Answer")
 
@@ -235,7 +239,7 @@ class Reader:
 
 
 class Descriptors:
-    """write(2) for readers that are given a descriptor here."""
+    """write(2), one by one, for readers that are given a descriptor here."""
 
     def __init__(self) -> None:
         self._readers: list[Reader] = []
@@ -245,7 +249,10 @@ class Descriptors:
         reader.descriptor = len(self._readers)
         self._readers.append(reader)
 
-    def write(self, descriptor: int, data: bytes) -> int:
+    def write_slice(self, descriptors: "array[int]", data: bytes) -> dict[int, int]:
+        return write_in_python(descriptors, data, write=self._write)
+
+    def _write(self, descriptor: int, data: bytes) -> int:
         self.count += 1
         return self._readers[descriptor].taken_directly(data)
 

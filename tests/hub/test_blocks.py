@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_waiting")
 @pytest.fixture
 def descriptors(monkeypatch: pytest.MonkeyPatch) -> Descriptors:
     made = Descriptors()
-    monkeypatch.setattr(audience, "write", made.write)
+    monkeypatch.setattr(audience, "write_slice", made.write_slice)
     return made
 
 
@@ -97,8 +97,10 @@ def test_lagging_reader_leaves_and_is_caught_up(descriptors: Descriptors) -> Non
         assert slow.subscription.cursor == 1
         await commit(scene)
         assert slow.seqs == [1]
+        assert scene.stream.audience.behind == 1
         slow.lagging = False
         catch_up(scene, slow)
+        assert scene.stream.audience.behind == 0
         await commit(scene)
         await commit(scene)
         assert sizes(scene) == [BLOCKS_FROM]

@@ -243,7 +243,7 @@ def test_every_order_of_occurrences_keeps_the_rules(
 
     async def scenario() -> None:
         room = Room()
-        patch.setattr(audience, "write", room.descriptors.write)
+        patch.setattr(audience, "write_slice", room.descriptors.write_slice)
         for _ in range(before):
             room.log.commit()
         await room.open(present)

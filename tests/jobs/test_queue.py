@@ -20,6 +20,7 @@ from realtime.jobs.claiming import claim
 from realtime.jobs.due import bring_due
 from realtime.jobs.queries import queue_state
 from realtime.jobs.worker import Worker
+from realtime.metrics.core import JOB_S, JOBS_ENDED
 from realtime.models import IncidentReport, Job, JobState
 from tests.jobs import declared
 from tests.log.world import rolled_back
@@ -91,6 +92,18 @@ def test_job_runs_with_its_arguments(seen: list[str]) -> None:
     assert result.status is TaskResultStatus.SUCCESSFUL
     assert result.attempts == 1
     assert result.finished_at is not None
+
+
+def test_attempts_are_counted_by_how_they_ended() -> None:
+    """And each is timed, those of periodic jobs too."""
+    before, timed = dict(JOBS_ENDED.series()), sum(JOB_S.counts)
+    for task in (declared.nothing, declared.nothing, declared.give_up):
+        task.enqueue()
+    worked()
+    new = {series: count - before.get(series, 0) for series, count in JOBS_ENDED.series()}
+    assert new[f"jobs_ended|{declared.nothing.job_name}|done"] == 2
+    assert new[f"jobs_ended|{declared.give_up.job_name}|failed"] == 1
+    assert sum(JOB_S.counts) - timed == sum(new.values())
 
 
 def test_job_is_enqueued_with_its_cause(seen: list[str]) -> None:

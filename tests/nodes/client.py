@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 15.0  # of what comes at once, on a machine that may stand still for a while
 
 Frame = dict[str, Any]
 Wanted = str | Callable[[Frame], bool]

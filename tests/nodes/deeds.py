@@ -4,11 +4,14 @@ import itertools
 import json
 import secrets
 import uuid
+from contextlib import redirect_stdout
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -25,8 +28,10 @@ from realtime.publisher import publisher
 from realtime.security.identity import sign_in
 from realtime.tracing.recorder import kept_steps
 from realtime.tracing.traces import traces
+from status.channels.notice import Notice
 from status.exchange import living
-from status.models import Board
+from status.jobs import enqueue_notices
+from status.models import Board, NotificationChannel
 
 _numbers = itertools.count(1)
 _run = uuid.uuid4().hex[:6]
@@ -74,6 +79,14 @@ def team() -> dict[str, Any]:
 
 def join(project: int, user: int, role: str = "member") -> None:
     Membership(project_id=project, user_id=user, role=role).save()
+
+
+def manage(arguments: list[str]) -> str:
+    """A command of `manage.py`, without the time that a process of its own takes to start; what it
+    says."""
+    with redirect_stdout(StringIO()) as said:
+        call_command(*arguments)
+    return said.getvalue()
 
 
 def audit_entries(**wanted: Any) -> list[dict[str, Any]]:
@@ -296,3 +309,32 @@ def board() -> dict[str, Any]:
     row = Board.objects.get(pk=1)
     nodes = living().filter(kind="node").values_list("pk", flat=True)
     return {"holder": row.holder, "members": list(nodes), **row.view}
+
+
+def notify(channels: dict[str, dict[str, str]]) -> dict[str, int]:
+    """Make those channels, by name with their fields, and tell all of them of one alert; the ids of
+    the jobs."""
+    for name, fields in channels.items():
+        NotificationChannel.objects.create(name=name, **fields)
+    notice = Notice(
+        id=1,
+        alert="redis.down",
+        state="opened",
+        severity="critical",
+        component="redis",
+        subject="",
+        text="Redis does not answer",
+        value=2.0,
+        threshold=2.0,
+    )
+    with transaction.atomic():
+        enqueue_notices(notice)
+    names = dict(NotificationChannel.objects.values_list("pk", "name"))
+    rows = Job.objects.filter(name="status.notify")
+    return {names[row.arguments["channel"]]: row.pk for row in rows}
+
+
+def attempts(job: int) -> dict[str, Any]:
+    """How a job stands: its state, its attempts, and what the last that failed said."""
+    row = Job.objects.get(pk=job)
+    return {"state": row.state, "attempt": row.attempt, "error": row.error}

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
-from psycopg import sql
+from tests.nodes.template import copy_sqlite, create_postgres, on_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND_TIMEOUT_S = 60
@@ -48,16 +47,15 @@ class Installation:
 
     def demo(self) -> dict[str, Any]:
         """Make the demo; what `manage.py demo --json` says of it, new keys included."""
-        self.manage("migrate", "--verbosity", "0")
         found: dict[str, Any] = json.loads(self.manage("demo", "--json", "--new-keys"))
         return found
 
 
 @contextmanager
 def temporary_installation(folder: Path, **variables: str) -> Iterator[Installation]:
-    """In `folder`, on the kind of database that the suite runs on.
+    """In `folder`, on the kind of database that the suite runs on, migrated where pytest runs.
 
-    With DATABASE_URL set this is a new, empty database on the same PostgreSQL, dropped at the end:
+    With DATABASE_URL set this is a new database on the same PostgreSQL, dropped at the end:
     the suite's own test database is rolled back and flushed under the feet of any server.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
@@ -70,17 +68,13 @@ def temporary_installation(folder: Path, **variables: str) -> Iterator[Installat
     }
     suite_url = os.environ.get("DATABASE_URL", "")
     if not suite_url.startswith("postgres"):
+        copy_sqlite(folder, environment)
         yield Installation(environment)
         return
     name = f"pm_{uuid.uuid4().hex[:12]}"
-    _on_server(suite_url, "CREATE DATABASE {}", name)
+    create_postgres(suite_url, name, environment)
     own_url = urlunsplit(urlsplit(suite_url)._replace(path=f"/{name}"))
     try:
         yield Installation({**environment, "DATABASE_URL": own_url})
     finally:
-        _on_server(suite_url, "DROP DATABASE {} WITH (FORCE)", name)
-
-
-def _on_server(url: str, statement: str, name: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        on_server(suite_url, "DROP DATABASE {} WITH (FORCE)", name)

@@ -46,7 +46,7 @@ class Server(LoggedProcess):
         return httpx.request(method, self.http + path, headers=headers, json=json, timeout=10)
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 15.0) -> None:
     """Poll a callable until it is true."""
     deadline = time.monotonic() + timeout_s
     while not condition():

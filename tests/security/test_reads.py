@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import pytest
 
-from chat.actions.projects import create_project
+from chat.actions.projects import create_project, set_member
 from chat.models import Message, Project, User
 from realtime.database import in_database
+from realtime.log.reading import stream_state
 from realtime.models import ApiKey
 from realtime.security.identity import sign_in
 from realtime.sockets import handshake
@@ -111,6 +113,37 @@ def test_resume_by_a_fresh_ticket_costs_none(staged: Play, unhurried: None) -> N
         seqs = await again.until(lambda: _seqs(again, room, MISSED))
         assert seqs == list(range(positions[room]["seq"] + 1, head + 1))
         assert house.calls == []
+
+    staged(story)
+
+
+def test_crowd_that_comes_for_a_stream_that_is_not_open_shares_a_read(staged: Play) -> None:
+    """Regression: until the first had opened it, each of those who resumed read the database, an
+    eighth of what a storm of 5,000 cost. One of them is a stranger, and is told so."""
+    ada, eve = person("ada"), person("eve")
+    project = create_project(ada, name="Apollo")
+    members = [person(f"person{number}") for number in range(30)]
+    for one in members:
+        set_member(ada, project.pk, user_id=one.pk, role="member")
+    room = f"project.{project.pk}"
+    row = stream_state(room)
+    post(project, ada, MISSED)
+    since = {"epoch": row.epoch, "seq": row.head}
+    keys = [key_of(one) for one in (eve, *members)]
+
+    async def story(house: House) -> None:
+        visits = [await house.come(authorization=key).greeted() for key in keys]
+        house.calls.clear()
+        for visit in visits:
+            visit.say({"id": 1, "cmd": "subscribe", "stream": room, "since": since})
+        replies = [await visit.reply(1) for visit in visits]
+        assert [reply["ok"] for reply in replies] == [False] + [True] * 30
+        assert replies[0]["error"]["code"] == "forbidden"
+        for reply, visit in zip(replies[1:], visits[1:], strict=True):
+            assert reply["data"]["recovered"] is True
+            seqs = await visit.until(partial(_seqs, visit, room, MISSED))
+            assert seqs == list(range(row.head + 1, row.head + MISSED + 1))
+        assert house.calls.count("_read") == 2, house.calls
 
     staged(story)
 

@@ -2,22 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 from django.utils import timezone
+from pydantic_core import from_json, to_json
 from redis import Redis
 
 from chat.models import User
 from realtime.database import in_database
 from realtime.models import ApiKey, Installation
-from realtime.protocol.errors import Unauthorized, Unavailable
+from realtime.protocol.errors import RateLimited, Unauthorized, Unavailable
+from realtime.security import allowance
 from realtime.security.admission import (
     Credential,
     Way,
@@ -30,6 +33,7 @@ from realtime.shared import slips as slips_module
 from realtime.shared.slips import LocalSlips, SharedSlips, Slips
 from realtime.shared.store import SharedStore
 from realtime.sockets import newcomers
+from status.probes import sockets
 from tests.security.conftest import Play
 from tests.security.house import House, ticket_for
 
@@ -41,8 +45,7 @@ PATH = "/api/websocket/tickets"
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may answer later than commands wait."""
-    monkeypatch.setattr(slips_module, "COMMAND_LIMIT_S", 20.0)
-    monkeypatch.setattr(slips_module, "CROWD_LIMIT_S", 20.0)
+    monkeypatch.setattr(slips_module, "LIMIT_S", 20.0)
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +146,33 @@ def test_ticket_of_an_expired_credential_or_another_version_is_refused(
     content = packed(read).replace(b'"is_staff"', b'"is_other"')
     with pytest.raises(Unauthorized, match="version"):
         unpacked(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: {},
+        lambda found: [found],
+        lambda found: None,
+        lambda found: {name: value for name, value in found.items() if name != "way"},
+        lambda found: {**found, "way": "passkey"},
+        lambda found: {**found, "stream": [*found["stream"], 1]},
+        lambda found: {**found, "stream": None},
+        lambda found: {**found, "user": 7},
+        lambda found: {**found, "user": {**found["user"], "id": "seven"}},
+        lambda found: {**found, "expires_at": 1700000000},
+        lambda found: {**found, "expires_at": "soon"},
+        lambda found: {**found, "read_before_s": None},
+    ],
+)
+def test_ticket_of_another_version_is_refused_however_that_one_packs(
+    change: Callable[[Any], Any],
+) -> None:
+    """Regression: while nodes of two versions ran side by side, the handshake met a KeyError or a
+    TypeError (4500, a fault of ours) where the client has only to get another ticket."""
+    read = read_of(credential_of_session(sign_in(person(), 3600)[0]))
+    with pytest.raises(Unauthorized, match="version"):
+        unpacked(to_json(change(from_json(packed(read)))))
 
 
 # Who gets it
@@ -249,6 +279,48 @@ def test_ticket_tells_its_age(valkey: Path, patient: None) -> None:
     run(story)
 
 
+# How many
+
+
+def test_tickets_of_an_account_are_bounded(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, patient: None
+) -> None:
+    """Whoever asks for more waits until the window ends; others are not kept from theirs."""
+    settings.PM = settings.PM.model_copy(update={"websocket_ticket_limit": 2})
+    ada, bob = read_by_key(person()), read_by_key(person("bob"))
+    now = time.monotonic()
+    monkeypatch.setattr(allowance, "time", SimpleNamespace(monotonic=lambda: now))
+
+    async def story() -> None:
+        nonlocal now
+        tickets = Tickets(LocalSlips())
+        for _ in range(2):
+            await tickets.issue(ada)
+            now += 10
+        with pytest.raises(RateLimited) as caught:
+            await tickets.issue(ada)
+        assert caught.value.retry_after_ms == pytest.approx(10_000, abs=1)
+        await tickets.issue(bob)
+        now += 10
+        for _ in range(2):
+            await tickets.issue(ada)
+        with pytest.raises(RateLimited):
+            await tickets.issue(ada)
+
+    run(story)
+
+
+def test_only_so_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is out of date is forgotten, and of too many the oldest."""
+    monkeypatch.setattr(allowance, "MOST_COUNTED", 3)
+    counted = allowance.Allowance(3600.0)
+    assert [counted.use(who, 1) for who in range(5)] == [0] * 5
+    assert counted.use(4, 1) > 3_500_000
+    assert counted.use(0, 1) == 0  # forgotten, not forgiven
+    short = allowance.Allowance(0.0)
+    assert [short.use("ada", 1) for _ in range(3)] == [0, 0, 0]
+
+
 # The store away
 
 
@@ -340,6 +412,40 @@ def test_ticket_from_before_a_new_epoch_is_read_again(staged: Play, unhurried: N
 
 
 # Those who have still to say who they are
+
+
+def test_one_address_does_not_take_all_places_at_the_door(staged: Play, settings: Any) -> None:
+    """Regression: 500 silent sockets of anybody kept all others from saying who they are."""
+    settings.PM = settings.PM.model_copy(update={"websocket_newcomers_per_address": 2})
+
+    async def story(house: House) -> None:
+        first, second = (house.come(address="192.0.2.1") for _ in range(2))
+        async with asyncio.timeout(20):
+            while len(house.node.newcomers) < 2:
+                await asyncio.sleep(0.01)
+        assert (await look_at(house))["waiting"] == 2
+        assert await house.come(address="192.0.2.1").closed() == 4529
+        others = [house.come(address="192.0.2.2"), *(house.come() for _ in range(3))]
+        async with asyncio.timeout(20):
+            while len(house.node.newcomers) < 6:
+                await asyncio.sleep(0.01)
+        await first.leave()
+        async with asyncio.timeout(20):
+            while len(house.node.newcomers) > 5:
+                await asyncio.sleep(0.01)
+        again = house.come(address="192.0.2.1")
+        await again.until(lambda: again.accepted)
+        for visit in (second, again, *others):
+            await visit.leave()
+
+    staged(story)
+
+
+async def look_at(house: House) -> Mapping[str, float]:
+    """What status finds about the sockets of this node."""
+    found = await sockets.probe(house.node)()
+    assert found is not None
+    return found.values
 
 
 def test_newcomers_are_few_and_not_for_long(staged: Play, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("proxies")
         installation = stack.enter_context(temporary_installation(folder))
-        installation.manage("migrate", "--verbosity", "0")
         proxies = f"192.0.2.0/24,{PROXY}"
         yield stack.enter_context(running(Server(installation, TRUSTED_PROXIES=proxies)))[0]
 

@@ -184,7 +184,7 @@ def test_session_that_expires_ends_its_sockets(
     assert client.frames[0]["data"]["expires_at"] is not None
     assert client.closed()[0] == 4401
     ended = datetime.fromisoformat(session["expires_at"]).timestamp()
-    assert 0 <= time.time() - ended < 2.5
+    assert 0 <= time.time() - ended < 5
 
 
 def test_refresh_extends_without_dropping(join: Join, backstage: Backstage, team: Team) -> None:

@@ -27,6 +27,16 @@ def test_errors_are_counted_by_class() -> None:
     }
 
 
+def test_answers_that_a_part_is_away_are_no_errors() -> None:
+    """An outage of the database was two alerts: its own, and one of all the answers of 503."""
+    log = ErrorLog()
+    for status in (500, 503):
+        record = logging.LogRecord("django.request", logging.ERROR, "", 0, "no", (), None)
+        record.status_code = status
+        log.handle(record)
+    assert log.recent() == {"django.request": ["no"]}
+
+
 def test_what_is_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute later there is nothing."""
     log = ErrorLog()

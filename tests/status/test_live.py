@@ -1,18 +1,23 @@
 """The monitor in real processes: two nodes, a worker that comes and goes, a Redis that stops."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.metrics.watching import FILES, asked
 from tests.nodes.backstage import Backstage
 from tests.nodes.client import Client, Frame
 from tests.nodes.installation import Installation, temporary_installation
-from tests.nodes.server import Server, running
+from tests.nodes.server import Server, running, wait_until
 from tests.nodes.worker import WorkerProcess
 
+TOKEN = "a-token-of-prometheus"
+ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 WITHIN_S = 30.0  # on a busy machine; 10 s are promised and measured in docs/status.md
 
 
@@ -34,7 +39,9 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("status")
     with (
-        temporary_installation(folder, STATUS_MONITOR="true", DRAIN_WINDOW="0") as installation,
+        temporary_installation(
+            folder, STATUS_MONITOR="true", DRAIN_WINDOW="0", METRICS_TOKEN=TOKEN
+        ) as installation,
         Backstage(installation) as backstage,
     ):
         operator = backstage("person", name="Olga", permission="status.view_status")
@@ -76,6 +83,103 @@ def alert(client: Client, name: str, state: str) -> Frame:
         ),
         WITHIN_S,
     )
+
+
+def text_of(server: Server) -> str:
+    answer = server.request("GET", "/metrics", authorization=f"Bearer {TOKEN}")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def scraped(server: Server) -> dict[str, float]:
+    """Every sample of `/metrics`, by its name and labels."""
+    lines = [line for line in text_of(server).splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_any_node_tells_the_numbers_of_all(site: Site, stack: ExitStack) -> None:
+    """Two nodes with sockets, and a worker: whichever is asked, what happened is there once."""
+    first, second = site.servers
+    before = scraped(first)
+    team = site.backstage("team")
+    stream = f"project.{team['project']}"
+    ada, bob, vera = (
+        stack.enter_context(
+            Client(server.ws + "/ws", authorization=f"Api-Key {team['people'][name]['key']}")
+        ).greeted()
+        for name, server in (("ada", first), ("bob", second), ("vera", second))
+    )
+    position = {}
+    for client in (ada, bob):
+        reply = client.ok("subscribe", stream=stream)
+        position = {"epoch": reply["epoch"], "seq": reply["head"]}
+    ada.ok("send_message", stream=stream, body="hello", client_ref="r1")
+    for client in (ada, bob):
+        client.wait_for("new_message")
+        client.ok("ping")
+    bob.ok("subscribe", stream=stream, since=position)  # one event is replayed
+    assert not bob.command("subscribe", stream="project.999999")["ok"]
+    assert not bob.command("dance")["ok"]
+    vera.socket.close()
+    with Client(second.ws + "/ws", authorization="Api-Key wrong") as stranger:
+        assert stranger.closed()[0] == 4401
+    expected = {
+        "pm_connects_total": 3,
+        'pm_closes_total{code="1000"}': 1,
+        'pm_refused_total{code="4401"}': 1,
+        'pm_events_published_total{type="new_message"}': 1,
+        'pm_commands_total{command="send_message"}': 1,
+        'pm_commands_total{command="ping"}': 2,
+        'pm_commands_total{command="none"}': 1,
+        'pm_command_errors_total{code="unknown_command",command="none"}': 1,
+        'pm_command_errors_total{code="forbidden",command="subscribe"}': 1,
+        'pm_replays_total{source="memory"}': 1,
+    }
+
+    least = {  # the message at two sockets, and at one once more; a batch of each node
+        "pm_deliveries_total": 3,
+        "pm_commit_to_write_seconds_count": 2,
+        "pm_fan_out_seconds_count": 2,
+    }
+    standing = {
+        "pm_connections": 2,
+        'pm_processes{kind="node"}': len(site.servers),
+        'pm_processes{kind="worker"}': 1,
+        'pm_component_state{component="jobs"}': 0,
+    }
+
+    def wrong_at(server: Server) -> dict[str, float | None]:
+        found = scraped(server)
+        new = {name: found.get(name, 0) - before.get(name, 0) for name in (*expected, *least)}
+        return (
+            {name: new[name] for name, count in expected.items() if new[name] != count}
+            | {name: new[name] for name, count in least.items() if new[name] < count}
+            | {
+                name: found.get(name)
+                for name, value in standing.items()
+                if found.get(name) != value
+            }
+        )
+
+    for server in site.servers:
+        deadline = time.monotonic() + WITHIN_S
+        while wrong := wrong_at(server):
+            assert time.monotonic() < deadline, (
+                f"expected {expected | least | standing}, got {wrong}"
+            )
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_shown_and_watched_is_told(site: Site, name: str) -> None:
+    """A panel or an alert on a name that nobody tells would stay empty without a word."""
+    used = {one.name for one in asked(name)}
+
+    def untold() -> set[str]:
+        families = text_string_to_metric_families(text_of(site.servers[0]))
+        return used - {one.name + end for one in families for end in ENDINGS.get(one.type, ("",))}
+
+    wait_until(lambda: not untold(), f"all of {sorted(used)}", WITHIN_S)
 
 
 def test_a_worker_goes_and_comes(site: Site, stack: ExitStack) -> None:

@@ -3,20 +3,24 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from realtime import publisher
 from realtime.components import Component, Finding, Look, Measure, Scope, State
 from realtime.database import DatabaseAway
 from realtime.models import Event
+from status import alone as alone_module
 from status import monitor as monitor_module
 from status import view as view_module
 from status.exchange import exchange
 from status.models import AlertRule, Board, Member, Sample
 from status.monitor import Monitor
+from status.probes import jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +80,9 @@ class Stage:
     def updates(self) -> list[dict[str, Any]]:
         return [one["data"] for one in self.heard if one["type"] == "system_status_update"]
 
+    def told(self, name: str) -> list[dict[str, Any]]:
+        return [one for one in self.heard if one["type"] == name]
+
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(DEADLINE_S):
             while not condition():
@@ -104,6 +111,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(monitor_module, "exchange", stage.exchange)
     monkeypatch.setattr(monitor_module, "EXCHANGE_EVERY_S", 0.05)
     monkeypatch.setattr(monitor_module, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(alone_module, "ROUND_EVERY_S", 0.05)
     # A busy machine must not be taken for a database that is away.
     monkeypatch.setattr(monitor_module, "DATABASE_LIMIT_S", DEADLINE_S)
     monkeypatch.setattr(monitor_module, "LEAVE_LIMIT_S", DEADLINE_S)
@@ -144,11 +152,8 @@ def test_a_change_is_told_and_stands_on_the_board(stage: Stage) -> None:
     assert not Member.objects.exists()
 
 
-def test_while_the_database_is_away_readers_hear_it_and_the_alert_comes_later(
-    stage: Stage,
-) -> None:
-    """One alert, opened at the time of the outage, and closed after it."""
-    AlertRule.objects.create(
+def database_rule() -> AlertRule:
+    return AlertRule.objects.create(
         name="database.down",
         component="database",
         text="away",
@@ -158,26 +163,68 @@ def test_while_the_database_is_away_readers_hear_it_and_the_alert_comes_later(
         clear_after_s=0.1,
     )
 
-    def alerts() -> list[str]:
-        rows = Event.objects.filter(stream__name="status", type="performance_alert")
-        frames = rows.order_by("seq").values_list("frame", flat=True)
-        return [json.loads(bytes(frame))["data"]["state"] for frame in frames]
+
+def alerts_written() -> list[dict[str, Any]]:
+    rows = Event.objects.filter(stream__name="status", type="performance_alert")
+    frames = rows.order_by("seq").values_list("frame", flat=True)
+    return [json.loads(bytes(frame))["data"] for frame in frames]
+
+
+async def until_written(*states: str) -> list[dict[str, Any]]:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            found = await asyncio.to_thread(alerts_written)
+            if [one["state"] for one in found] == list(states):
+                return found
+            await asyncio.sleep(0.02)
+
+
+def test_while_the_database_is_away_readers_hear_it_and_the_alert_is_written_later(
+    stage: Stage,
+) -> None:
+    """One alert, told when it opened, written with that time, and closed after the outage."""
+    database_rule()
 
     async def scenario(monitor: Monitor) -> None:
-        await stage.until(lambda: monitor.holds and stage.heard)
+        await stage.until(lambda: monitor.holds and stage.heard and monitor.alone.rules)
         stage.away = True
         await stage.until(lambda: stage.updates() and stage.updates()[-1]["state"] == "down")
         last = stage.updates()[-1]
         assert last["parts"]["database"] == "down"
         assert last["version"] is None
-        await asyncio.sleep(0.3)  # the outage's length
+        outage = monitor.alone.outage
+        assert outage is not None
+        assert outage.parts["database"] is State.DOWN
+        await stage.until(lambda: stage.told("performance_alert"))
+        [ahead] = stage.told("performance_alert")
+        assert (ahead["data"]["state"], ahead["data"]["id"]) == ("opened", None)
+        assert "seq" not in ahead
         heard = len(stage.updates())
         stage.away = False
         await stage.until(lambda: len(stage.updates()) > heard)
         assert stage.updates()[-1]["parts"]["database"] == "ok"
-        async with asyncio.timeout(DEADLINE_S):
-            while await asyncio.to_thread(alerts) != ["opened", "closed"]:
-                await asyncio.sleep(0.02)
+        assert monitor.alone.outage is None
+        assert monitor.alone.newly_over
+        opened, closed = await until_written("opened", "closed")
+        assert opened["opened_at"] == closed["opened_at"] == ahead["data"]["opened_at"]
+
+    stage.run(scenario)
+
+
+def test_the_node_that_takes_the_board_after_an_outage_writes_its_alert(stage: Stage) -> None:
+    """Another node held the board when the database went, and did not come back: its rounds went
+    with it, and the outage was never recorded."""
+    database_rule()
+    Board.objects.update(holder="node-0", until=timezone.now() + timedelta(hours=1))
+
+    async def scenario(monitor: Monitor) -> None:
+        await stage.until(lambda: monitor.alone.rules)
+        assert not monitor.holds
+        stage.away = True
+        await stage.until(lambda: stage.told("performance_alert"))
+        await asyncio.to_thread(Board.objects.update, until=timezone.now())
+        stage.away = False
+        await until_written("opened", "closed")
 
     stage.run(scenario)
 
@@ -237,3 +284,14 @@ def test_one_probe_that_fails_costs_nothing_else(stage: Stage) -> None:
         )
 
     stage.run(scenario)
+
+
+def test_workers_have_time_to_say_that_they_live_after_an_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None could while the database was away: its outage was an alert of the jobs as well."""
+    monitor = SimpleNamespace(alone=SimpleNamespace(newly_over=True))
+    monkeypatch.setattr(jobs, "process_monitor", lambda: monitor)
+    assert asyncio.run(jobs.look()).state is State.UNKNOWN
+    monitor.alone.newly_over = False
+    assert asyncio.run(jobs.look()).state is State.DOWN

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 
 from chat.models import User
 from realtime.components import Finding, State, components
+from realtime.security.sessions import SessionStore
+from status.alone import Outage
 from status.buckets import Bucket
 from status.exchange import exchange, leave, write_view
 from status.models import Board, MemberKind
-from status.pages import public
+from status.pages import away, public
 from status.pages.past import STEPS, past
 from status.pages.streams import busiest
 from status.probes.traffic import Traffic
@@ -146,6 +149,51 @@ def test_scripts_are_told_that_the_database_is_away(
         assert operator.get(path).status_code == 503
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_pages_while_the_database_is_away_are_one_that_renews_itself(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks, for whatever page, also to sign in: what this process sees, without asking."""
+
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise OperationalError("no")
+
+    outage = Outage(BEGAN, {"redis": State.OK, "database": State.DOWN})
+    monitor = SimpleNamespace(alone=SimpleNamespace(outage=outage))
+    for module in (away, public):
+        monkeypatch.setattr(module, "process_monitor", lambda: monitor)
+    monkeypatch.setattr(SessionStore, "load", refuses)
+    for path in ("/status/", "/", "/sign-in/"):
+        answer = operator.get(path, headers=BROWSER)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "no-store" in answer["Cache-Control"]
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+        body = answer.content.decode()
+        assert "The database does not answer since" in body
+        assert "12:00:00 UTC" in body
+        assert '<meta http-equiv="refresh" content="5">' in body
+        found = re.findall(r'data-state="(\w+)".*?class="name">(.*?)<', body)
+        assert found == [("down", "Database"), ("ok", "Redis")]
+        assert operator.cookies["sessionid"].value  # whoever was signed in still is
+    sent = operator.post("/sign-in/", {"username": "olga"}, headers=BROWSER)
+    assert sent.status_code == 503
+    assert "refresh" not in sent.content.decode()
+    monkeypatch.setattr(Board.objects, "filter", refuses)
+    shown = operator.get("/status/public/")
+    assert (shown.status_code, b">Redis<" in shown.content) == (200, True)
+
+
+def test_a_fault_of_ours_is_no_outage() -> None:
+    """A wrong statement must leave its traceback."""
+    with pytest.raises(DatabaseError) as wrong, transaction.atomic():
+        connection.cursor().execute("SELECT nothing FROM nowhere")
+    assert not away.is_away(wrong.value)
+    assert away.is_away(OperationalError("connection refused"))
+    assert not away.is_away(ValueError("no"))
+
+
 def sampled(member: str, component: str, minute: int, *values: dict[str, float]) -> None:
     """One step of 10 s per value, from that minute on."""
     for number, value in enumerate(values):
@@ -188,7 +236,7 @@ class FakeStream:
 
 
 class FakeAudience:
-    singles: tuple[()] = ()
+    behind = 0
 
     def __init__(self, size: int) -> None:
         self._size = size

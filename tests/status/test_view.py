@@ -103,7 +103,7 @@ async def busy() -> Finding:
     [
         (hang, State.DOWN, "no answer within 0.05 s"),
         (divide, State.DOWN, "looking at it failed: ZeroDivisionError"),
-        (away, State.UNKNOWN, "no database"),
+        (away, State.UNKNOWN, "what it rests on does not answer"),
         (busy, State.DEGRADED, "a lock was held"),
     ],
 )

@@ -24,6 +24,7 @@ class Guarded:
         self.name = provider.name
         self.breaker = CircuitBreaker(
             f"the AI's provider {provider.name}",
+            part="ai",
             failures=FAILURES,
             wait_s=WAIT_S,
             max_wait_s=MAX_WAIT_S,

@@ -8,6 +8,9 @@ import { ReceiptWatch } from "./receipts.js";
 import { emptyRoom, newestHeard, newestOwn, reduce, TYPING_MS, typists } from "./state.js";
 import { TypingNotice } from "./typing.js";
 
+/** A project that does not exist and one of others are answered alike. */
+const NOT_THEIRS = new Set(["forbidden", "not_found"]);
+
 /** Of the newest events a fresh page reads what the context engine said. */
 const RECALLED_EVENTS = 100;
 /** Pages of older messages that are fetched to get to one. */
@@ -288,7 +291,11 @@ export class Room {
 }
 
 function endingOf(frame) {
-  if (frame.type === "subscribe_refused") return frame.error.message;
+  if (frame.type === "subscribe_refused") {
+    return NOT_THEIRS.has(frame.error.code)
+      ? "There is no such project, or you are not a member of it."
+      : frame.error.message;
+  }
   return frame.data?.reason === "deleted"
     ? "This project was deleted."
     : "You are no longer a member of this project.";

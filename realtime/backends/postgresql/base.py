@@ -14,6 +14,7 @@ from django.db.backends.postgresql import base
 
 from realtime.backends.last import write_last
 from realtime.backends.postgresql.patience import patience
+from realtime.backends.postgresql.prepared import PreparedCursor
 
 # The timeline is read from the WAL's present file name: the control file lags behind a promotion.
 _FINGERPRINT = """
@@ -37,6 +38,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # The pool's own threads call this, and are few.
         with patience(CONFIGURING_LIMIT_S):
             return self._configured(connection)
+
+    def prepared_cursor(self) -> Any:
+        """As `cursor()`, for statements that are to be planned once for each connection."""
+        if not settings.PM.database_prepared:
+            return self.cursor()
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
 
     def _commit(self) -> None:
         write_last(self)

@@ -1,5 +1,6 @@
 """`manage.py serve`: the server, a worker for jobs and the embedded Valkey, as one."""
 
+import logging
 import signal
 from contextlib import ExitStack
 from functools import partial
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from uvicorn import Config
 
 from realtime.embedded.valkey import EmbeddedValkey, EmbeddedValkeyError, guard_folder
+from realtime.hub import slices
 from realtime.jobs.keeping import WorkerKeeper, worker_command
 from realtime.registry import companions
 from realtime.server.listener import BACKLOG, ListenError, address_of, open_listener
@@ -27,6 +29,8 @@ _MAX_WORKERS = 128
 _WORKERS = f"a number from 1 to {_MAX_WORKERS}"
 # Requests in flight and long polls get this long once the sockets are drained.
 _REQUESTS_TIMEOUT_S = 5
+
+logger = logging.getLogger(__name__)
 
 
 def _number(option: str, given: object, least: int, most: int, expected: str) -> int:
@@ -104,6 +108,7 @@ class Command(BaseCommand):
                 stack.callback(_finish, keeper)
 
             def on_ready() -> None:
+                logger.info("fan_out=%s", "compiled" if slices.is_compiled else "python")
                 print(f"Listening on {address} ({workers} {noun})", flush=True)
                 if keeper is not None:
                     keeper.start()  # now: clients come first

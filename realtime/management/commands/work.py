@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from realtime.embedded.lifetime import die_with_parent
 from realtime.jobs.worker import Worker
+from realtime.recoveries import note_recovery
 from realtime.registry import companions
 from realtime.server.server import bound_stop
 from realtime.tracing.spans import say_what_is_missing
@@ -31,8 +32,14 @@ class Command(BaseCommand):
             "--supervisor", default=None, help="process that started this one and ends it"
         )
 
+        parser.add_argument(
+            "--restarts", default=0, type=int, help="how often that process had to, in a row"
+        )
+
     def handle(self, **options: Any) -> None:
         supervisor = options["supervisor"]
+        if options["restarts"]:
+            note_recovery("jobs", "the server started another worker", tries=options["restarts"])
         if supervisor is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             die_with_parent(int(supervisor))

@@ -114,7 +114,8 @@ class Metrics(Shape):
 
 class PerformanceAlert(Shape):
     """`alert` is the rule's name, `id` the story that this is a part of; `subject` the process or
-    the class of errors that it is about, "" for the system. `ended` says how it closed."""
+    the class of errors that it is about, "" for the system. `ended` says how it closed. Without
+    `seq` and `id` it is what one node saw while the database was away: its event follows."""
 
     alert: str
     severity: Severity
@@ -126,6 +127,7 @@ class PerformanceAlert(Shape):
     component: str | None = None
     subject: str = ""
     ended: Text | None = None
+    opened_at: Moment | None = None
 
 
 class Incident(Shape):

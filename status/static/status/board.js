@@ -66,7 +66,7 @@ export class Board {
       this.changes += 1;
       this.alerts.event(frame);
     }
-    this.timeline.add(frame);
+    this.timeline.add(frame); // a signal is none of it: it has no seq
   }
 
   /** Time passes, and nothing was told: the states go on. */

@@ -63,6 +63,7 @@ const SIGNALS = {
   system_status_update: (data) => board.update(data, now()),
   health_check: (data) => board.update(data, now()),
   metrics_update: (data) => board.metrics(data, now()),
+  performance_alert: (_, frame) => board.event(frame),
 };
 
 client.subscribe("status", {
@@ -88,9 +89,9 @@ client.subscribe("status", {
     board.event(frame);
     page.redraw();
   },
-  onSignal: ({ type, data }) => {
-    if (!Object.hasOwn(SIGNALS, type)) return;
-    SIGNALS[type](data);
+  onSignal: (frame) => {
+    if (!Object.hasOwn(SIGNALS, frame.type)) return;
+    SIGNALS[frame.type](frame.data, frame);
     page.redraw();
   },
   onLeft: () => {

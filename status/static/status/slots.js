@@ -48,13 +48,16 @@ export class Slots {
    * nothing was measured. Fills `into` and returns it.
    */
   read(nowMs, into) {
-    const newest = Math.floor(nowMs / this.#slotMs);
     const { length } = this;
-    for (let at = 0; at < length; at += 1) {
-      const slot = newest - length + 1 + at;
-      const known = this.#last !== null && slot <= this.#last && slot > this.#last - length;
-      const index = ((slot % length) + length) % length;
-      into[at] = known && this.#counts[index] > 0 ? this.#values[index] : NOTHING;
+    into.fill(NOTHING);
+    if (this.#last === null) return into;
+    const newest = Math.floor(nowMs / this.#slotMs);
+    const from = Math.max(newest, this.#last) - length + 1; // what is both kept and wanted
+    const to = Math.min(newest, this.#last);
+    let index = ((from % length) + length) % length;
+    for (let slot = from; slot <= to; slot += 1) {
+      if (this.#counts[index] > 0) into[slot - newest + length - 1] = this.#values[index];
+      index = index + 1 === length ? 0 : index + 1;
     }
     return into;
   }

@@ -66,6 +66,25 @@ test("numbers of one broadcast are not the system's", () => {
   assert.deepEqual(made.values, { "sockets.count": 3 });
 });
 
+test("an alert that is not written yet is shown once, until its event comes", () => {
+  const made = board();
+  const opened_at = "2026-01-01T11:59:00Z";
+  const { type, ts, data } = alertEvent(0, "opened", { id: null, opened_at });
+  const ahead = { type, ts, data }; // a signal: no seq
+  made.event(ahead);
+  made.event(ahead);
+  assert.deepEqual(made.alerts.list.map((one) => [one.ahead, one.opened_at]), [[true, opened_at]]);
+  assert.equal(made.timeline.entries.length, 0);
+  made.event(alertEvent(9, "opened", { opened_at }));
+  assert.deepEqual(made.alerts.list.map((one) => [one.id, one.ahead]), [[7, false]]);
+  made.event(ahead); // of another node, late
+  assert.equal(made.alerts.size, 1);
+  made.event({ ...ahead, data: { ...data, alert: "database.down" } });
+  assert.equal(made.alerts.size, 2);
+  made.event({ ...ahead, data: { ...data, alert: "database.down", state: "closed" } });
+  assert.deepEqual(made.alerts.list.map(({ id }) => id), [7]);
+});
+
 test("history comes before what was heard, and does not reach into the future", () => {
   const made = board();
   const series = { "sockets.count": [8, null, 9], "redis.state": [2, 0, 1], "of.nothing": [1, 1, 1] };

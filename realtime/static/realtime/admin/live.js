@@ -1,6 +1,8 @@
 // Parts of an admin page that move by themselves: every element with `data-live` is asked for again,
-// from the page's own address with that query added, whenever the stream `status` says something.
-// The server renders it, so what is shown first and what is shown later is the same template.
+// from the page's own address with that query added, whenever one of the streams in `data-streams`
+// of the light says something: `status`, and of one's own broadcasts also `user.<id>`. One of them
+// that may be read is enough. The server renders it, so what is shown first and what is shown later is
+// the same template.
 import { RealtimeClient } from "../client.js";
 
 /** Between two requests: a busy site's signals come several times a second. */
@@ -40,10 +42,11 @@ async function renew(part) {
   }
   try {
     const response = await fetch(address, { headers: { Accept: "text/html" } });
-    if (!response.ok || response.redirected) return show("Not live", "Sign in again to go on.");
+    if (!response.ok || response.redirected) return show("Not live: sign in again to go on");
     replace(part, await response.text());
+    if (online && followed.size > 0) show("Live");
   } catch {
-    show("Not live", "The server does not answer.");
+    show("Not live: the server does not answer");
   }
 }
 
@@ -58,31 +61,44 @@ function replace(part, html) {
   }
 }
 
-function show(text, title = "") {
+/** Said again only when it changes: it is read out. */
+function show(text) {
   for (const light of lights) {
-    light.textContent = text;
-    light.title = title;
+    if (light.textContent !== text) light.textContent = text;
     light.dataset.on = text === "Live";
   }
 }
 
 const client = new RealtimeClient({ url: "/ws" });
-let subscribed = false;
+const followed = new Set(); // and their subscriptions stand, while the client is online
+let online = false;
 
 client.on("state", ({ state, reason }) => {
-  if (state !== "online") show("Not live", reason?.text ?? "");
+  online = state === "online";
+  if (online) return;
+  const why = state === "stopped" ? reason?.text || reason?.name : null;
+  show(why ? `Not live: ${why}` : "Not live: connecting…");
 });
-client.subscribe("status", {
-  onSubscribed: () => {
-    subscribed = true;
-    show("Live");
-    refreshSoon(); // what came before the subscription
-  },
-  onEvent: refreshSoon,
-  onSignal: refreshSoon,
-  onLeft: () => show("Not live", "You may not read the system's status."),
-});
+
+function follow(stream) {
+  client.subscribe(stream, {
+    onSubscribed: () => {
+      followed.add(stream);
+      show("Live");
+      refreshSoon(); // what came before the subscription
+    },
+    onEvent: refreshSoon,
+    onSignal: refreshSoon,
+    onLeft: () => {
+      followed.delete(stream);
+      if (followed.size === 0) show("Not live: you may not follow this; reload the page to see more");
+    },
+  });
+}
+
+const streams = new Set(lights.flatMap((light) => light.dataset.streams.split(" ")));
+streams.forEach(follow);
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && (again || subscribed)) refreshSoon();
+  if (document.visibilityState === "visible" && (again || followed.size > 0)) refreshSoon();
 });
 client.connect();

@@ -43,7 +43,8 @@ export class AlertList {
       setText(title, alert.text);
       setText(text, details(alert));
       setText(since, lasting(alert));
-      button.hidden = !this.#may || Boolean(alert.acknowledged_at);
+      // One that is not written yet cannot be acknowledged.
+      button.hidden = !this.#may || Boolean(alert.acknowledged_at) || Boolean(alert.ahead);
     };
     return { root, update };
   }
@@ -71,8 +72,9 @@ function details({ alert, subject, value, threshold, samples }) {
   return `${about}${measured}${sample}`;
 }
 
-function lasting({ opened_at, acknowledged_at, acknowledged_by, nowMs }) {
+function lasting({ opened_at, acknowledged_at, acknowledged_by, ahead, nowMs }) {
   const open = `open for ${span(nowMs - Date.parse(opened_at))}`;
+  if (ahead) return `${open}, recorded when the database is back`;
   if (!acknowledged_at) return open;
   return acknowledged_by ? `${open}, ${acknowledged_by} looks after it` : `${open}, acknowledged`;
 }

@@ -48,12 +48,13 @@ export class Charts {
     }
   }
 
-  draw(nowMs) {
+  /** What there is to draw, a step for each chart. */
+  steps(nowMs) {
     const style = this.#style();
-    for (const { chart, surface, buffers } of this.#shown) {
+    return this.#shown.map(({ chart, surface, buffers }) => () => {
       chart.lines.forEach(({ name }, at) => this.#board.line(name, nowMs, buffers[at]));
       drawLines(surface, buffers, style, (value) => written(value, chart.unit));
-    }
+    });
   }
 
   #present(name) {
