@@ -27,6 +27,7 @@ from realtime.log.entries import Entry
 from realtime.metrics.core import PUBLISHED
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
 from realtime.protocol.streams import group_of
+from realtime.tracing.traces import traces
 
 logger = logging.getLogger(__name__)
 
@@ -148,11 +149,17 @@ class Publisher:
                 self._idle.clear()
 
     async def _send(self, layer: Any, stream: str, message: dict[str, Any]) -> None:
+        followed = traces()
+        if followed is not None and (marks := followed.hinted(stream, message)):
+            message["trace"] = marks
+        began = time.time()
         try:
             with self.breaker.guarding(Exception):
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await layer.group_send(group_of(stream), message)
             self.sent += 1
+            if followed is not None:
+                followed.published(stream, message.get("trace", ()), began)
         except BreakerOpen:
             self.dropped += 1
         except Exception as error:  # noqa: BLE001 - the layer may fail in any way; a hint may be lost
@@ -268,6 +275,8 @@ def _hand_over(hub: Callable[..., None], *arguments: Any) -> None:
 
 def announce(stream: str, epoch: str, entries: Sequence[Entry]) -> None:
     """Tell the local hub and, by hint, all nodes of committed entries. Never waits."""
+    if (found := traces()) is not None:
+        found.committed(stream, entries)
     if (local := _local) is not None:
         _hand_over(local[0], stream, epoch, entries)
     now = time.time()

@@ -124,6 +124,11 @@ class FanOut:
             COMMIT_TO_WRITE_S.observe(max(0.0, time.time() - committed_at))
 
     @property
+    def running(self) -> bool:
+        """Whether something is being handed out in slices."""
+        return self._running
+
+    @property
     def gathers(self) -> bool:
         """Whether signals wait to be written."""
         return self._gathering is not None and self._gathering.frames is not None

@@ -19,6 +19,7 @@ from realtime.log.entries import Entry
 from realtime.log.reading import QUERY_KEYS, StreamState
 from realtime.log.signalling import heard
 from realtime.protocol.errors import RealtimeError
+from realtime.tracing.traces import note_heard
 
 KEEP_OPEN_S = 60.0
 CHECK_EVERY_S = 3.5  # and at most one POLL_EVERY_S more
@@ -186,6 +187,8 @@ class Hub:
         """A message of a group. Types are an allow-list; anything else is counted and dropped."""
         kind = message.get("type")
         if kind == publisher.HINT_EVENTS:
+            if (marks := message.get("trace")) and message["stream"] in self.streams:
+                note_heard(message["stream"], marks)
             entries = [Entry(*e) for e in message["entries"]]
             self.arrive(message["stream"], message["epoch"], entries, message.get("at"))
         elif kind == publisher.HINT_SIGNALS:

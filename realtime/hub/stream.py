@@ -15,12 +15,14 @@ from realtime.hub.fan_out import FanOut, Spawn
 from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
+from realtime.hub.traced import arrival, follow
 from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import StreamState
 from realtime.metrics.core import HEALED
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import group_of, is_personal
+from realtime.tracing.traces import traces
 
 GAP_WAIT_S = 0.010
 SIGNAL_WAIT_S = 0.100
@@ -246,7 +248,10 @@ class HubStream:
         if run:
             self._keep(run)
             self._wake()
+            followed = arrival(self.name, run)
             self._fan_out.run(self.last)
+            if followed is not None:
+                follow(followed, self._fan_out, self._spawn)
         # Looked at anew: a sink that was written to may have come back here.
         above = {seq: entry for seq, entry in (self._pending or {}).items() if seq > self.last}
         self._pending = above or None
@@ -287,6 +292,8 @@ class HubStream:
                 continue
             fresh = [entry for entry in gap.entries if entry.seq > self.last]
             self._heard_late(len(fresh))
+            if (found := traces()) is not None:
+                found.healed(self.name, fresh)
             for entry in fresh:
                 self._put_off(entry, 2 * MAX_ENTRIES)
             if not fresh and self._known > self.last:

@@ -24,7 +24,10 @@ from realtime.fleet import operations
 from realtime.jobs.chores import clean_up_jobs
 from realtime.models import ApiKey, AuditEntry, Broadcast, Event, Job, Stream
 from realtime.models.api_key import key_digest
+from realtime.publisher import publisher
 from realtime.security.identity import sign_in
+from realtime.tracing.recorder import kept_steps
+from realtime.tracing.traces import traces
 from status.channels.notice import Notice
 from status.exchange import living
 from status.jobs import enqueue_notices
@@ -123,6 +126,24 @@ def post_and_roll_back(project: int, author: int, count: int) -> int:
         post(project, author, count, "rolled back")
         transaction.set_rollback(True)
     return head(f"project.{project}")
+
+
+def forget_steps(event: str) -> None:
+    """What is kept of its way, as an hour does it; once it is written."""
+    stream, _, seq = event.rpartition(":")
+    followed, kept = traces(), kept_steps()
+    assert publisher().flush(10)
+    if followed is not None and followed.recorder is not None:
+        followed.recorder.flush()
+    if kept is not None:
+        kept.forget(stream, int(seq))
+
+
+def age_event(event: str, age_s: float) -> None:
+    """As if it had been written so long ago."""
+    stream, _, seq = event.rpartition(":")
+    moment = timezone.now() - timedelta(seconds=age_s)
+    Event.objects.filter(stream__name=stream, seq=int(seq)).update(ts=moment)
 
 
 def head(stream: str) -> int:
