@@ -91,6 +91,11 @@ class Steps:
         if len(self.taken) < MAX_STEPS:
             self.taken.append(seq)
 
+    @property
+    def certain(self) -> list[Range]:
+        """What has arrived whatever the resumed positions belong to."""
+        return merged(step for step in self.taken if isinstance(step, Range))
+
     def settled(self, ranges: Iterable[Range]) -> bool:
         """Whether each resumed position lies in a range: whatever start may still become known, it
         lengthens nothing."""
