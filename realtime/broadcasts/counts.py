@@ -1,7 +1,7 @@
 """Who has got a broadcast: from the ranges that clients acknowledged, and from acknowledgements.
 
-A count is a fresh reading, never an addition, so that it is right however often and by whomever it
-is made.
+In a node also from the ranges that it is about to write (`realtime.delivery.writing`). A count is a
+fresh reading, never an addition, so that it is right however often and by whomever it is made.
 """
 
 from collections import defaultdict
@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from realtime.broadcasts.audience import unpacked
+from realtime.delivery.writing import waiting_of
 from realtime.models import (
     Broadcast,
     BroadcastAcknowledgement,
@@ -59,7 +60,7 @@ def counted_together(rows: Collection[Broadcast]) -> dict[int, Counts]:
 
 def _held(stream_id: int, first: int, last: int) -> _Held:
     ranges = DeliveredRange.objects.filter(stream=stream_id, lo__lte=last, hi__gte=first)
-    return list(ranges.values_list("user_id", "lo", "hi"))
+    return [*ranges.values_list("user_id", "lo", "hi"), *waiting_of(stream_id, first, last)]
 
 
 def _of(addressed: frozenset[int], acknowledged: set[int], arrived: set[int]) -> Counts:

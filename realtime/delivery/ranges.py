@@ -97,6 +97,11 @@ class Steps:
             return False
         return not any(isinstance(step, Range) for step in self.taken)
 
+    @property
+    def certain(self) -> list[Range]:
+        """What has arrived whatever the resumed positions belong to."""
+        return merged(step for step in self.taken if isinstance(step, Range))
+
     def settled(self, ranges: Iterable[Range]) -> bool:
         """Whether each resumed position lies in a range: whatever start may still become known, it
         lengthens nothing."""

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
 from realtime.database import in_database
-from realtime.delivery.ranges import Range, Steps, gained
+from realtime.delivery.ranges import Range, Steps, gained, merged
 from realtime.log.reading import stream_states
 from realtime.models.delivery import DeliveredRange
 from realtime.node import running_node
@@ -57,7 +57,7 @@ class Arrival(NamedTuple):
 
     @property
     def news(self) -> Sequence[Range]:
-        """What came with the write."""
+        """What came with the write, or is certain of what it held back."""
         return gained(self.before, self.after)
 
 
@@ -75,6 +75,9 @@ def register_arrivals(listener: Listener) -> None:
 HOLD_RESUMED_S = 2.0
 
 _gathered: dict[Whose, Steps] = {}  # bounded by the subscriptions of the people online here
+# Of what the last write held back: what has arrived whatever start is told. It is not written by
+# itself, because then nobody could tell it from a start.
+_waiting: dict[Whose, Sequence[Range]] = {}
 
 
 def steps_of(stream_id: int, user_id: int, epoch: str) -> Steps:
@@ -82,14 +85,27 @@ def steps_of(stream_id: int, user_id: int, epoch: str) -> Steps:
     return _gathered.setdefault(Whose(stream_id, user_id, epoch), Steps())
 
 
+def waiting_of(stream_id: int, first: int, last: int) -> list[tuple[int, int, int]]:
+    """(person, lo, hi) of what has arrived between the seqs, and this node still holds back."""
+    return [
+        (key.user_id, lo, hi)
+        for key, ranges in list(_waiting.items())
+        if key.stream_id == stream_id
+        for lo, hi in ranges
+        if lo <= last and hi >= first
+    ]
+
+
 async def flush() -> None:
     """Write what was gathered; what cannot be written now is gathered again, in front."""
+    global _waiting
     # A node that stops writes all: it is not the running one any more.
     held = time.monotonic() - HOLD_RESUMED_S if running_node() is not None else math.inf
     # Of a crowd that resumed, and has said nothing since, nothing hangs on an early look.
     taken = {key: steps for key, steps in _gathered.items() if not steps.waits(held)}
     for key in taken:
         del _gathered[key]
+    waiting: dict[Whose, Sequence[Range]] = {}
     keys = sorted(taken)  # in the order of keys, so that two nodes never wait for each other
     for start in range(0, len(keys), PEOPLE_AT_ONCE):
         part = keys[start : start + PEOPLE_AT_ONCE]
@@ -99,11 +115,15 @@ async def flush() -> None:
             for key in keys[start:]:
                 _gathered[key] = taken[key].before(_gathered.get(key))
             raise
+        waiting |= early
         for key in early:
             _gathered[key] = taken[key].before(_gathered.get(key))
+    _waiting = waiting
 
 
-def _write_and_tell(gathered: Mapping[Whose, Steps], held: float) -> Sequence[Whose]:
+def _write_and_tell(
+    gathered: Mapping[Whose, Steps], held: float
+) -> Mapping[Whose, Sequence[Range]]:
     written = write(gathered, held)
     if written.arrivals:
         for listener in _listeners:
@@ -112,10 +132,10 @@ def _write_and_tell(gathered: Mapping[Whose, Steps], held: float) -> Sequence[Wh
 
 
 class Written(NamedTuple):
-    """What was longer afterwards, and what was too early to write."""
+    """What was longer afterwards, and what was too early to write, with what is certain of it."""
 
     arrivals: Sequence[Arrival]
-    early: Sequence[Whose]
+    early: Mapping[Whose, Sequence[Range]]
 
 
 @retried
@@ -130,7 +150,7 @@ def write(gathered: Mapping[Whose, Steps], held: float = math.inf) -> Written:
         key: steps for key, steps in gathered.items() if epochs.get(key.stream_id) == key.epoch
     }
     found = _held(wanted)
-    early: list[Whose] = []
+    early: dict[Whose, Sequence[Range]] = {}
     grown: list[_Growth] = []
     gone: list[int] = []
     arrivals: list[Arrival] = []
@@ -138,7 +158,8 @@ def write(gathered: Mapping[Whose, Steps], held: float = math.inf) -> Written:
         rows = found.get((key.stream_id, key.user_id), [])
         before = [row.range for row in rows]
         if (steps.resumed_at or 0.0) > held and not steps.settled(before):
-            early.append(key)
+            early[key] = steps.certain
+            arrivals.append(Arrival(key.stream_id, before, merged([*before, *steps.certain])))
             continue
         after = steps.applied_to(before)
         if after != before:

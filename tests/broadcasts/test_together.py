@@ -1,15 +1,22 @@
 """Several at once: the same text twice, and a withdrawal in the middle of publishing."""
 
+import time
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import transaction
 
+from realtime.broadcasts import moved
 from realtime.broadcasts.composing import create_broadcast
+from realtime.broadcasts.counting import count_broadcasts
 from realtime.broadcasts.drafts import BroadcastDraft
 from realtime.broadcasts.ending import cancel_broadcast
 from realtime.broadcasts.publishing import publish_broadcast_now
-from realtime.models import Broadcast
+from realtime.delivery import writing
+from realtime.delivery.ranges import Range
+from realtime.log.reading import stream_state
+from realtime.models import Broadcast, DeliveredRange
 from realtime.models.broadcast import BroadcastStatus
 from realtime.protocol.errors import Conflict
 from tests.api.conftest import Team, team
@@ -64,3 +71,36 @@ def test_withdrawn_while_it_is_published(team: Team, attempt: int) -> None:
     told = frames_of(team.stream, "system_notification")
     assert len(sent) == len(told) == (0 if row.seq is None else 1)
     assert [frame["data"]["body"] for frame in sent] == [""] * len(sent)
+
+
+def test_what_follows_an_unknown_position_is_counted_at_once(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledgements of whoever came back from a dead node are written 2 s later, because a start
+    may still be told by another one; their counts were 4 s late with them."""
+    monkeypatch.setattr(writing, "running_node", object)
+    moved._changed.clear()
+    rows = []
+    for number in range(2):
+        row = create_broadcast(team.owner, team.stream, draft(title=f"n {number}")).row
+        with transaction.atomic():
+            publish_broadcast_now(row.pk)
+        rows.append(Broadcast.objects.get(pk=row.pk))
+    before, after = (row.seq or 0 for row in rows)
+    state = stream_state(team.stream)
+    steps = writing.steps_of(state.id, team.member.pk, state.epoch)
+    steps.resumed(before, at=time.monotonic())
+    steps.arrived(Range(after, after))
+    async_to_sync(writing.flush)()
+    assert not DeliveredRange.objects.exists(), "expected it to be held back"
+    assert list(moved._changed) == [rows[1].pk]
+    count_broadcasts(list(moved._changed))
+    counts = Broadcast.objects.order_by("pk").values_list("delivered", flat=True)
+    assert list(counts) == [0, 1]
+    monkeypatch.setattr(writing, "running_node", lambda: None)
+    async_to_sync(writing.flush)()
+    assert DeliveredRange.objects.exists()
+    assert writing.waiting_of(state.id, 1, after) == []
+    Broadcast.objects.update(counted_at=None)
+    count_broadcasts([row.pk for row in rows])
+    assert list(counts.all()) == [1, 1]

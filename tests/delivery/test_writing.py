@@ -1,5 +1,6 @@
 """Ranges in the database: merged, written once, each person by themselves."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from realtime.delivery.ranges import Range, Steps
 from realtime.delivery.writing import Whose, flush, steps_of, write
 from realtime.log.reading import stream_state
 from realtime.models import DeliveredRange, Installation, Stream
+from realtime.node import Node
 from realtime.protocol.errors import Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,3 +160,24 @@ def test_a_crowd_is_a_handful_of_queries(stream: Stream, person: Callable[[], in
         write(keys)
     assert len(queries) <= 6, [query["sql"] for query in queries]
     assert all(rows(user) == [(1, 8)] for user in people)
+
+
+def test_the_last_sweep_is_behind_the_one_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that began while acknowledgements were being written found nothing gathered, and ended
+    the writing."""
+    told: list[str] = []
+
+    async def sweep() -> None:
+        told.append("begun")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        told.append("done")
+
+    async def run() -> None:
+        node = Node.__new__(Node)  # of a node only what sweeps need
+        node._sweeping = asyncio.Lock()
+        await asyncio.gather(node._sweep_once(), node._sweep_once())
+
+    monkeypatch.setattr("realtime.node.registered_sweeps", lambda: [sweep])
+    asyncio.run(run())
+    assert told == ["begun", "done"] * 2
