@@ -6,13 +6,19 @@ go this way, and `DATABASE_PREPARED=false` sends them as all others are sent.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.backends.postgresql import base
 from psycopg.types.numeric import Int8
 
 # The stubs know nothing of psycopg behind Django's cursors.
 _ServerBindingCursor: Any = base.ServerBindingCursor
+
+
+class _Told(NamedTuple):
+    """What Django's list of queries asks a cursor for. The parameters are not in it."""
+
+    query: bytes
 
 
 class PreparedCursor(_ServerBindingCursor):  # type: ignore[misc]
@@ -29,3 +35,5 @@ class PreparedCursor(_ServerBindingCursor):  # type: ignore[misc]
             return super().execute(query, given, **options)
         finally:
             self.connection.prepare_threshold = None
+            # psycopg leaves it empty for what is prepared, and the list would have no text.
+            self._query = _Told(query.encode())
