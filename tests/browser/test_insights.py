@@ -126,7 +126,7 @@ def test_link_to_a_message_brings_it_into_view(visit: Opening) -> None:
     last = ada.row("as I said in")
     expect(last).to_have_attribute("data-state", "settled")
     expect(first).not_to_be_in_viewport()
-    last.get_by_role("link", name=f"message {number}").click()
+    last.get_by_role("link", name=f"message {number}", exact=True).click()
     expect(first).to_be_in_viewport()
     gone = last.get_by_role("link", name="message 999999")
     gone.click()

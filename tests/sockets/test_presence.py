@@ -17,8 +17,17 @@ LEFT_S = 16.0  # 10 s of lingering after a clean close, and two rounds of a node
 
 
 def follow(join: Join, person: Person, team: Team, at: Server) -> tuple[Client, Any]:
+    """Who is here is None where the store took longer than a command waits: then it is asked."""
     client = join(person, at=at)
-    return client, client.ok("subscribe", stream=team.stream)["presence"]
+    found = [client.ok("subscribe", stream=team.stream)["presence"]]
+
+    def known() -> bool:
+        if found[-1] is None:
+            found.append(client.ok("presence", stream=team.stream))
+        return found[-1] is not None
+
+    wait_until(known, "who is here")
+    return client, found[-1]
 
 
 def states(presence: Any) -> dict[str, str]:
