@@ -30,6 +30,7 @@ from realtime.security.admission import (
 from realtime.security.identity import Authenticated, sign_in
 from realtime.security.tickets import Redeemed, Tickets, packed, unpacked
 from realtime.shared import slips as slips_module
+from realtime.shared import store as store_module
 from realtime.shared.slips import LocalSlips, SharedSlips, Slips
 from realtime.shared.store import SharedStore
 from realtime.sockets import newcomers
@@ -46,6 +47,7 @@ PATH = "/api/websocket/tickets"
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may answer later than commands wait."""
     monkeypatch.setattr(slips_module, "LIMIT_S", 20.0)
+    monkeypatch.setattr(store_module, "BACKGROUND_LIMIT_S", 20.0)  # its sockets' own
 
 
 @pytest.fixture(autouse=True)
