@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,6 +18,22 @@ from tests.nodes.server import Server, running, wait_until
 from tests.nodes.worker import WorkerProcess
 
 TOKEN = "a-token-of-prometheus"
+ADDRESSES = (
+    "GET websocket/status",
+    "GET websocket/status/system",
+    "GET websocket/status/health",
+    "GET websocket/status/alerts",
+    "GET websocket/status/history?measure=cpu.percent",
+    "POST websocket/status/health-check",
+    "GET websocket/connections",
+    "GET websocket/events/types",
+    "GET websocket/metrics",
+    "POST websocket/maintenance/connections/cleanup",
+    "GET status/live",
+    "GET status/metrics",
+    "GET status/connections",
+)
+FOR_EVERYBODY_SIGNED_IN = {"GET websocket/events/types"}
 ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 WITHIN_S = 30.0  # on a busy machine; 10 s are promised and measured in docs/status.md
 
@@ -180,6 +197,40 @@ def test_what_is_shown_and_watched_is_told(site: Site, name: str) -> None:
         return used - {one.name + end for one in families for end in ENDINGS.get(one.type, ("",))}
 
     wait_until(lambda: not untold(), f"all of {sorted(used)}", WITHIN_S)
+
+
+def test_every_address_answers(site: Site, stack: ExitStack) -> None:
+    """Those that operators and monitoring systems were promised, to nobody else, and what is asked
+    of all nodes with the answers of both."""
+    omar = site.backstage("person", name="Omar", permission="status.view_status")
+    for right in ("realtime.view_liveconnection", "realtime.change_liveconnection"):
+        site.backstage("grant_by_group", user=omar["id"], permission=right)
+    sam = site.backstage("person", name="Sam")
+    server = site.servers[0]
+    here, there = (site.follow(stack, one) for one in site.servers)
+    here.ok("subscribe", stream="status")
+
+    def ask(address: str, key: str = "") -> httpx.Response:
+        method, _, path = address.partition(" ")
+        return server.request(method, f"/api/{path}", authorization=key and f"Api-Key {key}")
+
+    def sockets() -> list[str]:
+        return [
+            one["id"] for one in ask("GET websocket/connections", omar["key"]).json()["connections"]
+        ]
+
+    wait_until(lambda: len(sockets()) == 2, "both sockets", WITHIN_S)
+    for address in (*ADDRESSES, *(f"GET websocket/connections/{one}" for one in sockets())):
+        assert ask(address).status_code == 401, address
+        open_to_all = address in FOR_EVERYBODY_SIGNED_IN
+        assert ask(address, sam["key"]).status_code == (200 if open_to_all else 403), address
+        answer = ask(address, omar["key"])
+        assert answer.status_code == 200, (address, answer.text)
+    here.wait_for("health_check", WITHIN_S)
+    unknown = ask("GET websocket/connections/nowhere", omar["key"])
+    assert unknown.status_code == 404, unknown.text
+    assert ask("DELETE websocket/connections/nowhere", omar["key"]).status_code == 404
+    assert there.ok("ping")
 
 
 def test_a_worker_goes_and_comes(site: Site, stack: ExitStack) -> None:
