@@ -24,14 +24,16 @@ from chat.ai.providers.pydantic import PydanticProvider
 from tests.ai.provider import ANSWER, FakeProvider, provider_server
 
 KEY = "sk-secret-1234"
+# Shorter than the slow answer takes, longer than a machine stands still while servers start.
+TIMEOUT_S = 1.5
 
 
 def _ours(url: str) -> Provider:
-    return OpenAIProvider("m", base_url=url, api_key=KEY, timeout_s=0.4)
+    return OpenAIProvider("m", base_url=url, api_key=KEY, timeout_s=TIMEOUT_S)
 
 
 def _pydantic(url: str) -> Provider:
-    return PydanticProvider("openai-chat:m", base_url=url, api_key=KEY, timeout_s=0.4)
+    return PydanticProvider("openai-chat:m", base_url=url, api_key=KEY, timeout_s=TIMEOUT_S)
 
 
 # It takes a clean end of the bytes for the answer's, and a broken chunk for a broken connection.
