@@ -1,6 +1,7 @@
 """The admin's live pages in a real browser, under the strict policy of the site."""
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -180,6 +181,7 @@ def test_every_page_is_clean(
     for name in ("broadcast", "auditentry", "ban"):
         operator.goto(f"{ADMIN}{name}/")
         operator.locator("#result_list tbody tr th a").first.click()
+        operator.wait_for_url(re.compile(f"/{name}/.*[0-9]"))  # and loaded: it has its width then
         expect(operator.locator("#content h1")).to_be_visible()
         shown = operator.evaluate("document.documentElement.scrollWidth")
         assert shown <= width, f"a {name} is {shown} px wide"

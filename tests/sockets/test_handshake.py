@@ -178,7 +178,8 @@ def test_project_path_is_subscribed_already(join: Join, backstage: Backstage, te
     assert set(plain) == {"reply", "ok", "data"}
     head = backstage("head", stream=team.stream)
     epoch = plain["data"].pop("epoch")
-    assert plain["data"].pop("presence")["users"]
+    presence = plain["data"].pop("presence")
+    assert presence is None or presence["users"]  # None where the store is slower than a command
     assert plain["data"] == {"stream": team.stream, "head": head}
     backstage("post", project=team.project, author=team.owner.id, count=1)
     client.wait_for_seq(team.stream, head + 1)
