@@ -2,6 +2,7 @@
 
 import time
 
+from realtime.broadcasts.turns import Turns
 from realtime.database import in_database
 from realtime.jobs.context import JobContext
 from realtime.jobs.declaring import job
@@ -13,12 +14,15 @@ MEND_EVERY_S = 60.0
 MEND_FOR_S = 20.0  # what is not counted by then is the next time's, the longest forgotten first
 CLEAN_EVERY_S = 3600.0
 
+_turns = Turns()
+
 
 @job(name="realtime.publish_broadcast", max_attempts=ATTEMPTS, timeout_s=TIMEOUT_S)
 async def publish_broadcast(context: JobContext, broadcast: int) -> None:
     from realtime.broadcasts.publishing import publish_broadcast_now
 
-    await context.complete(publish_broadcast_now, broadcast)
+    async with _turns.taken(context.priority):
+        await context.complete(publish_broadcast_now, broadcast)
 
 
 @job(name="realtime.end_broadcast", max_attempts=ATTEMPTS, timeout_s=TIMEOUT_S)

@@ -41,8 +41,9 @@ class GiveUp(Exception):
 class JobContext:
     """One claim of one job.
 
-    `attempt` counts from 1. `token` is the claim's fencing token. `cancel_requested` is set when
-    somebody asked for an end: the job winds up and returns; it is cancelled 10 s later otherwise.
+    `attempt` counts from 1; a higher `priority` is more urgent. `token` is the claim's fencing
+    token. `cancel_requested` is set when somebody asked for an end: the job winds up and returns;
+    it is cancelled 10 s later otherwise.
     """
 
     id: int
@@ -50,6 +51,7 @@ class JobContext:
     token: int
     enqueued_at: datetime
     pool: Callable[[], Executor]
+    priority: int = 0
     cancel_requested: asyncio.Event = field(default_factory=asyncio.Event)
     completed: bool = False
 

@@ -45,7 +45,9 @@ class Claim:
 
     @classmethod
     def of(cls, row: Job, pool: Callable[[], Executor]) -> "Claim":
-        claim = cls(row, JobContext(row.pk, row.attempt, row.token, row.enqueued_at, pool))
+        claim = cls(
+            row, JobContext(row.pk, row.attempt, row.token, row.enqueued_at, pool, row.priority)
+        )
         if row.cancel_requested:
             claim.ask_to_end()  # of an earlier claim, whose worker died or failed before it ended
         return claim
