@@ -1,13 +1,11 @@
 """What browsers are told to refuse.
 
-Owns the Content-Security-Policy of every answer; must not import any app.
+Owns the Content-Security-Policy of every answer; must not import models.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
+
+from realtime.middleware import Middleware
 
 HEADER = "Content-Security-Policy"
 
@@ -31,29 +29,14 @@ def policy(request: HttpRequest) -> str:
     )
 
 
-class ContentSecurityPolicyMiddleware:
-    """Sets the header wherever a view has not set a policy of its own.
+class ContentSecurityPolicyMiddleware(Middleware):
+    """Sets the header wherever a view has not set a policy of its own."""
 
-    Serves both colours itself: a sync-only middleware would cost every async view a thread hop.
-    """
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._asynchronous = iscoroutinefunction(get_response)
-        if self._asynchronous:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._asynchronous:
-            return self._answer(request)
-        response: HttpResponseBase = self.get_response(request)
-        return _protected(request, response)
+    def _answer_now(self, request: HttpRequest) -> HttpResponseBase:
+        return _protected(request, super()._answer_now(request))
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        return _protected(request, await self.get_response(request))
+        return _protected(request, await super()._answer(request))
 
 
 def _protected(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

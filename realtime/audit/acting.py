@@ -1,11 +1,11 @@
 """Whose request this is, for receivers that are told of a row and not of a request."""
 
-from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
+
+from realtime.middleware import Middleware
 
 _request: ContextVar[HttpRequest | None] = ContextVar("acting_request", default=None)
 
@@ -26,32 +26,19 @@ def acting() -> Acting:
     return Acting(getattr(person, "pk", None), request.META.get("REMOTE_ADDR") or None)
 
 
-class ActingMiddleware:
-    """Remembers the request while it is answered, in either colour."""
+class ActingMiddleware(Middleware):
+    """Remembers the request while it is answered."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._asynchronous = iscoroutinefunction(get_response)
-        if self._asynchronous:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._asynchronous:
-            return self._answer(request)
+    def _answer_now(self, request: HttpRequest) -> HttpResponseBase:
         token = _request.set(request)
         try:
-            response: HttpResponseBase = self.get_response(request)
-            return response
+            return super()._answer_now(request)
         finally:
             _request.reset(token)
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         token = _request.set(request)
         try:
-            response: HttpResponseBase = await self.get_response(request)
-            return response
+            return await super()._answer(request)
         finally:
             _request.reset(token)

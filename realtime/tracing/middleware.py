@@ -1,43 +1,31 @@
 """The id of each HTTP request: the caller's own where it is well-formed, else a new one."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
+from realtime.middleware import Middleware
 from realtime.tracing.correlation import well_formed
 from realtime.tracing.spans import causing
 
 HEADER = "X-Request-ID"
 
 
-class CorrelationMiddleware:
-    """Puts the id in force for what the request causes, and into its answer. Serves both colours.
+class CorrelationMiddleware(Middleware):
+    """Puts the id in force for what the request causes, and into its answer.
 
     The first of all: what others log is to have the id, and what they answer, too.
     """
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._asynchronous = iscoroutinefunction(get_response)
-        if self._asynchronous:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._asynchronous:
-            return self._answer(request)
+    def _answer_now(self, request: HttpRequest) -> HttpResponseBase:
         with _causing(request) as cause:
-            response: HttpResponseBase = self.get_response(request)
+            response = super()._answer_now(request)
             response.headers[HEADER] = cause.id
             return response
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         with _causing(request) as cause:
-            response: HttpResponseBase = await self.get_response(request)
+            response = await super()._answer(request)
             response.headers[HEADER] = cause.id
             return response
 

@@ -5,14 +5,12 @@ page; it renews itself, and is the page that was asked for as soon as that can b
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.db import Error, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from realtime.middleware import Middleware
 from status.pages.public import alone_view
 from status.running import process_monitor
 
@@ -46,21 +44,9 @@ def away_page(request: HttpRequest, error: Error) -> HttpResponse:
     return answer
 
 
-class DatabaseAwayMiddleware:
+class DatabaseAwayMiddleware(Middleware):
     """The page for whatever view could not reach the database, instead of a traceback; scripts and
     programs have their answers from the views and the API themselves."""
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        answer: HttpResponseBase | Awaitable[HttpResponseBase] = self.get_response(request)
-        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Called by Django, in a thread."""
