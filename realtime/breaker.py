@@ -114,6 +114,18 @@ class CircuitBreaker:
         else:
             self._answered(period)
 
+    def admit(self) -> int:
+        """As `guarding`, for a call that ends elsewhere: `settle` must be told of its end, with
+        what this returns. Raises BreakerOpen."""
+        return self._admit()
+
+    def settle(self, period: int, *, failed: bool) -> None:
+        """How a call ended that was admitted."""
+        if failed:
+            self._failed(period)
+        else:
+            self._answered(period)
+
     def _admit(self) -> int:
         """The period that the call belongs to. Raises BreakerOpen."""
         with self._lock:

@@ -1,12 +1,12 @@
 """The channel layer: that of channels_redis, for servers that hear themselves without it.
 
-Two things differ. It sleeps until something comes, where channels_redis looks ten times a second.
-And what this process told its own hub already is dropped as the bytes arrive, before anything is
-decoded or waits in a queue. Both lean on private names of the pinned version of channels_redis.
+Two things differ. Messages go to Redis and come from it as bytes of two connections of our own, see
+`realtime.wire`: which server, which channel, which form is as channels_redis has it. And what this
+process told its own hub already is dropped as the bytes arrive, before anything is decoded or waits
+in a queue. Both lean on private names of the pinned version of channels_redis.
 """
 
 import asyncio
-import logging
 from typing import Any
 
 from channels_redis.pubsub import (
@@ -14,20 +14,15 @@ from channels_redis.pubsub import (
     RedisPubSubLoopLayer,
     RedisSingleShardConnection,
 )
-from channels_redis.utils import _wrap_close, decode_hosts
+from channels_redis.utils import _wrap_close, create_pool, decode_hosts
 
+from realtime.listener import Listener
 from realtime.publisher import HINT_EVENTS, HINT_SIGNALS, origin
+from realtime.sender import Sender, Told
 
 # A byte that begins no message of msgpack's, so that unmarked messages are known from marked ones.
 _MARK = b"\xc1"
 _ORIGIN_BYTES = 32
-# The node's own probe comes every second: reads end by it, not by this. Between two reads redis-py
-# looks whether its connection is due for a check.
-_READ_S = 2.0
-_UNSUBSCRIBED_S = 0.1
-_RETRY_S = 1.0
-
-logger = logging.getLogger(__name__)
 
 
 def _own_mark() -> bytes:
@@ -48,6 +43,12 @@ class QuietChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc] # untype
             message = message[len(_MARK) + _ORIGIN_BYTES :]
         return super().deserialize(message)
 
+    def group_send_nowait(self, group: str, message: dict[str, Any], told: Told) -> None:
+        """As `group_send`, in a running event loop, without a task: `told` is called once, with
+        None when Redis has taken it or with the error, within 4 s. Raises what is raised for a
+        message that cannot be serialised."""
+        self._get_layer().group_send_nowait(group, message, told)
+
     def _get_layer(self) -> "_LoopLayer":
         loop = asyncio.get_running_loop()
         layer: _LoopLayer | None = self._layers.get(loop)
@@ -62,31 +63,50 @@ class _LoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc] # untyped
         super().__init__(hosts=hosts, **options)
         self._shards = [_Shard(host, self) for host in decode_hosts(hosts)]
 
+    def group_send_nowait(self, group: str, message: dict[str, Any], told: Told) -> None:
+        name = self._get_group_channel_name(group)
+        data = self.channel_layer.serialize(message)
+        self._get_shard(name).sender.publish_nowait(name.encode(), data, told)
+
 
 class _Shard(RedisSingleShardConnection):  # type: ignore[misc] # untyped
-    async def _do_receiving(self) -> None:
-        """The receiving task of one Redis server; it ends with the layer."""
-        while True:
-            try:
-                if self._pubsub and self._pubsub.subscribed:
-                    self._receive_message(
-                        await self._pubsub.get_message(
-                            ignore_subscribe_messages=True, timeout=_READ_S
-                        )
-                    )
-                else:
-                    await asyncio.sleep(_UNSUBSCRIBED_S)
-            except Exception:
-                # A named top-level loop. The layer's logger is silent: the relay and the probe say
-                # in a line that Redis is away.
-                logger.debug("expected a message, got a fault", exc_info=True)
-                await asyncio.sleep(_RETRY_S)
+    """One Redis server: a connection that sends and one that hears, each made when it is needed."""
 
-    def _receive_message(self, message: dict[str, Any] | None) -> None:
+    def __init__(self, host: dict[str, Any], channel_layer: _LoopLayer) -> None:
+        super().__init__(host, channel_layer)
+        self.sender = Sender(self._pool)
+        self._listener = Listener(self._pool, self._came)
+
+    def _pool(self) -> Any:
+        """Where the address is read and a connection made; it keeps none."""
+        return create_pool(self.host)
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Raises what redis-py raises for a server that is away, TimeoutError after 4 s."""
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def told(error: Exception | None) -> None:
+            if taken.done():
+                return
+            if error is None:
+                taken.set_result(None)
+            else:
+                taken.set_exception(error)
+
+        self.sender.publish_nowait(channel.encode(), message, told)
+        await taken
+
+    async def subscribe(self, channel: str) -> None:
+        await self._listener.subscribe(channel)
+
+    async def unsubscribe(self, channel: str) -> None:
+        self._listener.unsubscribe(channel)
+
+    async def flush(self) -> None:
+        self._listener.close()
+        self.sender.close()
+
+    def _came(self, channel: bytes, data: bytes) -> None:
         """Hand it to its channels, but for our own hints: the local hub was told at the commit."""
-        if message is not None and not _is_own(message["data"]):
-            super()._receive_message(message)
-
-
-def _is_own(data: object) -> bool:
-    return isinstance(data, bytes) and data.startswith(_MARK) and data.startswith(_own_mark())
+        if not (data.startswith(_MARK) and data.startswith(_own_mark())):
+            self._receive_message({"channel": channel, "data": data})

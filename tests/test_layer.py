@@ -21,7 +21,7 @@ def received(layer: QuietChannelLayer, *sent: bytes) -> list[Any]:
         inner.channels["mine"] = queue
         inner.groups["group"] = {"mine"}
         for data in sent:
-            inner._shards[0]._receive_message({"channel": b"group", "data": data})
+            inner._shards[0]._came(b"group", data)
         return [layer.deserialize(queue.get_nowait()) for _ in range(queue.qsize())]
 
     return asyncio.run(story())

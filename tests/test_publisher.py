@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from realtime import publisher as module
+from realtime.hints import Announcement, joined
 from realtime.log.entries import Entry
 from realtime.publisher import Publisher
 
@@ -52,11 +53,11 @@ def test_signals_stay_before_the_events_that_follow_them() -> None:
     """Found in a worker's first hints: they gathered while it connected, and then the end of an
     analysis was told before its progress. Events of one stream stay one message all the same."""
 
-    def event(stream: str, seq: int) -> module._Announcement:
-        return module._Announcement(stream, "e", (Entry(seq, b"{}", "x", None, None),))
+    def event(stream: str, seq: int) -> Announcement:
+        return Announcement(stream, "e", (Entry(seq, b"{}", "x", None, None),))
 
-    def signal(stream: str, after: int) -> module._Announcement:
-        return module._Announcement(stream, "", (), (after, b"{}"))
+    def signal(stream: str, after: int) -> Announcement:
+        return Announcement(stream, "", (), (after, b"{}"))
 
     gathered = [
         signal("project.1", 4),
@@ -73,7 +74,7 @@ def test_signals_stay_before_the_events_that_follow_them() -> None:
             if "signals" in message
             else {entry[0] for entry in message["entries"]},
         )
-        for stream, message in module._joined(gathered)
+        for stream, message in joined(gathered, "o")
     ]
     assert told == [
         ("project.1", [4, 4]),

@@ -62,7 +62,7 @@ class Hub:
     # Life
 
     def start(self) -> None:
-        publisher.attach_local_hub(self._local_events, self._local_signal)
+        publisher.attach_local_hub(self._local_events, self._local_signal, self._loop)
         for forever in (
             self.relay.receive(),
             self.relay.reconcile(),
@@ -72,6 +72,7 @@ class Hub:
             self.spawn(forever)
 
     async def stop(self) -> None:
+        await publisher.publisher().drained()
         publisher.detach_local_hub()
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:

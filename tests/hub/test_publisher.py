@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from realtime import publisher
+from realtime.hints import BATCH_BYTES, Announcement, joined
 from realtime.log.entries import Entry
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
-from realtime.publisher import BATCH_BYTES, Publisher, _Announcement, _joined
+from realtime.publisher import Publisher
 from tests.nodes.server import wait_until
 
 
@@ -41,8 +42,8 @@ def entry(seq: int, size: int = 10) -> Entry:
     return Entry(seq, b"x" * size, "new_message", None, None)
 
 
-def announcement(stream: str, *entries: Entry, epoch: str = "e") -> _Announcement:
-    return _Announcement(stream, epoch, entries)
+def announcement(stream: str, *entries: Entry, epoch: str = "e") -> Announcement:
+    return Announcement(stream, epoch, entries)
 
 
 def seqs(message: dict[str, Any]) -> list[int]:
@@ -51,13 +52,14 @@ def seqs(message: dict[str, Any]) -> list[int]:
 
 def test_what_gathered_goes_out_joined_per_stream_in_order() -> None:
     """Whatever order the commits were handed over in; epochs are not mixed."""
-    messages = _joined(
+    messages = joined(
         [
             announcement("a", entry(2)),
             announcement("b", entry(7)),
             announcement("a", entry(1), entry(3)),
             announcement("a", entry(1), epoch="f"),
-        ]
+        ],
+        "o",
     )
     found = [(stream, message["epoch"], seqs(message)) for stream, message in messages]
     assert found == [("a", "e", [1, 2, 3]), ("b", "e", [7]), ("a", "f", [1])]
@@ -68,7 +70,7 @@ def test_large_frames_travel_as_position_and_parts_are_bounded() -> None:
     large = entry(1, MAX_HINT_FRAME_BYTES + 1)
     size = MAX_HINT_FRAME_BYTES
     many = [entry(seq, size) for seq in range(2, 30)]
-    messages = [message for _, message in _joined([announcement("a", large, *many)])]
+    messages = [message for _, message in joined([announcement("a", large, *many)], "o")]
     assert [seq for message in messages for seq in seqs(message)] == list(range(1, 30))
     assert messages[0]["entries"][0][1] is None
     for message in messages:
