@@ -32,8 +32,8 @@ REGISTERED_AT_ONCE = 100
 DELIVERIES_PER_S = 5_000
 MOST_TOLD_PER_S = 250  # also where hardly anybody is left to hear of it
 TOLD_IN_A_TURN = 20  # of the event loop: one telling takes it about 0.1 ms
-# Of a crowd that comes to one stream within a second, the first are told of at once, the others
-# together: each telling is a write to everybody there.
+# Of those who come to one stream within a second the first are told of at once, unless one look at
+# the store brought more; the others together: each telling is a write to everybody there.
 TOLD_AT_ONCE = 5
 GATHER_DIFFERENCES_S = (0.25, 1.0)
 GATHERED_PEOPLE = 500  # in a room of so many the longer time, in smaller ones in proportion
@@ -234,9 +234,10 @@ class Presence:
         room.lacks(list(touched.missing))
         room.roster.see(seen)
         first = seen.counter - len(seen.differences) + 1
+        few = len(seen.differences) <= TOLD_AT_ONCE
         for counter, difference in enumerate(seen.differences, start=first):
             if self._may_tell(room):
-                self._tell(room, difference, seen.nonce, counter)
+                self._tell(room, difference, (seen.nonce, counter), at_once=few)
         if not room.tabs and not room.released and self._rooms.get(room.name) is room:
             del self._rooms[room.name]
 
@@ -252,18 +253,17 @@ class Presence:
         deliveries = DELIVERIES_PER_S // max(1, len(room.roster))
         return told < max(1, min(MOST_TOLD_PER_S, deliveries))
 
-    def _tell(self, room: Room, difference: Difference, nonce: str, counter: int) -> None:
+    def _tell(
+        self, room: Room, difference: Difference, position: tuple[str, int], *, at_once: bool
+    ) -> None:
         stream, people = room.name, len(room.roster)
-        data = {
-            "user": {"id": difference.user_id, "name": difference.name},
-            "state": difference.state,
-            "nonce": nonce,
-            "counter": counter,
-        }
+        user = {"id": difference.user_id, "name": difference.name}
+        nonce, counter = position
+        data = {"user": user, "state": difference.state, "nonce": nonce, "counter": counter}
         told = (difference.signal, data)
         if stream in self._gathered:
             self._gathered[stream].append(told)  # behind the others: counters go up
-        elif self._told[stream] <= TOLD_AT_ONCE:
+        elif at_once and self._told[stream] <= TOLD_AT_ONCE:
             self._announce(stream, [told])
         else:
             self._gathered[stream] = [told]
