@@ -100,7 +100,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self.queries_logged or self.execute_wrappers:
                 super()._start_transaction_under_autocommit()  # type: ignore[misc]
             else:
-                self._tell(f"BEGIN {self.transaction_mode}")
+                self._tell(f"BEGIN {self.transaction_mode}")  # type: ignore[attr-defined]
         except BaseException:
             self._end_turn()
             raise
