@@ -21,6 +21,7 @@ from django.db import (
     transaction,
 )
 
+from realtime.backends.cursors import this_database
 from realtime.backends.postgresql.patience import patience
 from realtime.breaker import CircuitBreaker
 from realtime.protocol.errors import Unavailable
@@ -107,15 +108,17 @@ def _call(
 def _release() -> None:
     """On PostgreSQL the connection goes back to psycopg's pool. On SQLite the thread keeps its
     own: opening one costs more than most queries, and the pool's threads are few."""
-    reset_queries()
-    if connection.vendor == "sqlite":
-        if not connection.in_atomic_block and connection.needs_rollback:
-            connection.close()
+    database = this_database()
+    if database.queries_log:
+        reset_queries()
+    if database.vendor == "sqlite":
+        if database.needs_rollback and not database.in_atomic_block:
+            database.close()
         return
     try:
         close_old_connections()
     except DatabaseError:
-        connection.connection = None
+        database.connection = None
 
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

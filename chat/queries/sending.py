@@ -6,7 +6,7 @@ in five times what SQLite needs to answer it.
 
 from typing import NamedTuple
 
-from realtime.backends.cursors import prepared_cursor
+from realtime.backends.cursors import run, this_database
 
 # MIN(id) is the project's first conversation where none is named. The cast tells PostgreSQL what a
 # NULL would be.
@@ -65,7 +65,6 @@ def standing_of(
         reply_to,
         analysis_key(project_id),
     )
-    with prepared_cursor() as cursor:
-        cursor.execute(_STANDING, given)
-        ((role, session_id, borne_by, reply_fits, waits),) = cursor.fetchall()
+    found = run(this_database(), _STANDING, given)
+    ((role, session_id, borne_by, reply_fits, waits),) = found.rows
     return Standing(role, session_id, borne_by, bool(reply_fits), bool(waits))

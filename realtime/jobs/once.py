@@ -6,9 +6,9 @@ rest of a message costs. This writes one prepared statement, and nothing comes b
 
 from typing import Any
 
-from django.db import connection
 from django.db.models import JSONField
 
+from realtime.backends.cursors import run, this_database
 from realtime.jobs.backend import DatabaseBackend
 from realtime.jobs.declaring import JobTask
 from realtime.jobs.waking import wake_workers_on_commit
@@ -36,9 +36,10 @@ def enqueue_once(task: JobTask[Any, Any], key: str, **arguments: Any) -> None:
     if not isinstance(task.get_backend(), DatabaseBackend):
         task.using(unique_key=key).enqueue(**arguments)
         return
+    database = this_database()
     given = [
         task.job_name,
-        _json.get_db_prep_value(arguments, connection),
+        _json.get_db_prep_value(arguments, database),
         task.queue_name,
         task.priority,
         key,
@@ -47,8 +48,5 @@ def enqueue_once(task: JobTask[Any, Any], key: str, **arguments: Any) -> None:
         False,
         carried(),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, given)
-        new = cursor.rowcount > 0
-    if new:
+    if run(database, _INSERT, given).written > 0:
         wake_workers_on_commit()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from realtime.backends.cursors import prepared_cursor
+from realtime.backends.cursors import run
 from realtime.protocol.errors import NotFound
 from realtime.protocol.frames import EventText
 
@@ -66,44 +66,45 @@ class Moved(NamedTuple):
     epoch: str
 
 
-def move_head(stream: str, rows: Sequence[Row]) -> Moved:
+def move_head(database: BaseDatabaseWrapper, stream: str, rows: Sequence[Row]) -> Moved:
     """Give the rows their seqs; the stream is locked from here until commit. Raises NotFound."""
-    with prepared_cursor() as cursor:
-        cursor.execute(_MOVE, [len(rows), stream])
-        return _numbered(stream, rows, cursor.fetchall())
+    return _numbered(stream, rows, run(database, _MOVE, [len(rows), stream]).rows)
 
 
-def write(stream_id: int, rows: Sequence[Row], moment: datetime) -> None:
+def write(
+    database: BaseDatabaseWrapper, stream_id: int, rows: Sequence[Row], moment: datetime
+) -> None:
     """Store rows that have their seqs."""
-    ts = connection.ops.adapt_datetimefield_value(moment)
-    native = connection.features.has_native_uuid_field
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _WRITE,
-            [
-                (
-                    stream_id,
-                    row.seq,
-                    row.uid if native else row.uid.hex,
-                    row.type,
-                    ts,
-                    row.frame,
-                    row.subject,
-                    row.ends,
-                    row.blanks,
-                    row.correlation,
-                )
-                for row in rows
-            ],
+    ts = database.ops.adapt_datetimefield_value(moment)
+    native = database.features.has_native_uuid_field
+    given = [
+        (
+            stream_id,
+            row.seq,
+            row.uid if native else row.uid.hex,
+            row.type,
+            ts,
+            row.frame,
+            row.subject,
+            row.ends,
+            row.blanks,
+            row.correlation,
         )
+        for row in rows
+    ]
+    if len(given) == 1:
+        run(database, _WRITE, given[0])
+        return
+    with database.cursor() as cursor:
+        cursor.executemany(_WRITE, given)
 
 
-def can_write_at_once() -> bool:
+def can_write_at_once(database: BaseDatabaseWrapper) -> bool:
     """SQLite has no INSERT inside WITH; a round trip to it is a call of a function."""
-    return bool(connection.vendor == "postgresql")
+    return bool(database.vendor == "postgresql")
 
 
-def move_and_write(stream: str, row: Row, moment: datetime) -> Moved:
+def move_and_write(database: BaseDatabaseWrapper, stream: str, row: Row, moment: datetime) -> Moved:
     """Both for one row that blanks nothing. Raises NotFound.
 
     Many rows are quicker as they are: psycopg sends them in one go, by one short statement.
@@ -118,9 +119,7 @@ def move_and_write(stream: str, row: Row, moment: datetime) -> Moved:
         row.ends,
         row.correlation,
     )
-    with prepared_cursor() as cursor:
-        cursor.execute(_BOTH, given)
-        return _numbered(stream, [row], cursor.fetchall())
+    return _numbered(stream, [row], run(database, _BOTH, given).rows)
 
 
 def _numbered(stream: str, rows: Sequence[Row], found: Sequence[Any]) -> Moved:

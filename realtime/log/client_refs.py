@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from realtime.backends.cursors import prepared_cursor
+from realtime.backends.cursors import run, this_database
 from realtime.models.client_ref import ClientRef
 from realtime.protocol.errors import Conflict
 
@@ -52,13 +52,11 @@ def earlier_write(write: Write | None) -> ClientRef | None:
 
 
 def _claimed(write: Write) -> bool:
-    with prepared_cursor() as cursor:
-        cursor.execute(_CLAIM, [write.user_id, write.ref, write.digest, timezone.now()])
-        return bool(cursor.rowcount == 1)
+    given = [write.user_id, write.ref, write.digest, timezone.now()]
+    return run(this_database(), _CLAIM, given).written == 1
 
 
 def remember_write(write: Write | None, target: int, seq: int | None) -> None:
     """Keep what the claimed reference made."""
     if write is not None:
-        with prepared_cursor() as cursor:
-            cursor.execute(_REMEMBER, [target, seq, write.user_id, write.ref])
+        run(this_database(), _REMEMBER, [target, seq, write.user_id, write.ref])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connections, models
 from django.db.models.sql import InsertQuery
 
-from realtime.backends.cursors import prepared_cursor
+from realtime.backends.cursors import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,7 @@ def inserted(
         if hasattr(value, "resolve_expression"):
             return None
         given.append(field.get_db_prep_save(value, connection))
-    with prepared_cursor(using) as cursor:
-        cursor.execute(statement, given)
-        return [cursor.fetchone()]
+    return run(connection, statement, given).rows
 
 
 def _compiled(

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from realtime.backends.cursors import prepared_cursor
+from realtime.backends.cursors import run, this_database
 from realtime.conf import options
 from realtime.models.stream import Stream
 from realtime.protocol.errors import RealtimeError
@@ -49,12 +49,6 @@ class _Held:
         """Nothing is left to do at commit."""
 
 
-def _database() -> BaseDatabaseWrapper:
-    """This thread's connection. `connection` is a proxy that looks for it at every access, which
-    is most of what keeping account of locks would cost."""
-    return connections[DEFAULT_DB_ALIAS]
-
-
 def _this_transaction(database: BaseDatabaseWrapper) -> tuple[Any, str | None]:
     """Tells apart the transactions that a test case wraps into one: outermost block, savepoint.
 
@@ -70,6 +64,8 @@ def _this_transaction(database: BaseDatabaseWrapper) -> tuple[Any, str | None]:
 
 def _wrapping(blocks: Sequence[Any]) -> int:
     """How many of the open blocks a test case has put around everything."""
+    if not blocks or not getattr(blocks[0], "_from_testcase", False):
+        return 0
     return sum(getattr(block, "_from_testcase", False) for block in blocks)
 
 
@@ -78,30 +74,31 @@ def own_transaction() -> AbstractContextManager[None]:
 
     For rows that are written one by one: a savepoint would cost each two round trips.
     """
-    blocks: list[Any] = _database().atomic_blocks
+    blocks: list[Any] = this_database().atomic_blocks
     opened = len(blocks) > _wrapping(blocks)
     return nullcontext() if opened else transaction.atomic()
 
 
-def require_transaction() -> None:
-    if not _database().in_atomic_block:
+def require_transaction(database: BaseDatabaseWrapper | None = None) -> None:
+    """`database` where the caller has this thread's at hand. Raises OutsideTransaction."""
+    if not (database or this_database()).in_atomic_block:
         raise OutsideTransaction("expected to run inside transaction.atomic(), got autocommit")
 
 
-def held_streams() -> list[str]:
+def held_streams(database: BaseDatabaseWrapper | None = None) -> list[str]:
     """Names of the streams locked by the current transaction, in the order of locking."""
-    database = _database()
+    database = database or this_database()
+    marks = [entry[1] for entry in database.run_on_commit if type(entry[1]) is _Held]
+    if not marks:
+        return []
     this = _this_transaction(database)
-    return [
-        hook.name
-        for _, hook, *_ in database.run_on_commit
-        if isinstance(hook, _Held) and hook.transaction == this
-    ]
+    return [mark.name for mark in marks if mark.transaction == this]
 
 
-def note_held(name: str) -> None:
+def note_held(name: str, database: BaseDatabaseWrapper | None = None) -> None:
     """Record a lock taken by other means: a row just created or just updated."""
-    transaction.on_commit(_Held(name, _this_transaction(_database())))
+    database = database or this_database()
+    database.on_commit(_Held(name, _this_transaction(database)))
 
 
 def check_order(names: Iterable[str], held: list[str]) -> None:
@@ -117,18 +114,17 @@ def lock_streams(*names: str) -> None:
     Raises OutsideTransaction, LockOrder (in development). A stream that does not exist is
     skipped: publishing to it says so.
     """
-    require_transaction()
-    held = held_streams()
-    wanted = sorted(set(names) - set(held))
+    database = this_database()
+    require_transaction(database)
+    held = held_streams(database)
+    wanted = sorted(set(names).difference(held))
     if not wanted:
         return
     check_order(wanted, held)
-    database = _database()
     if database.features.has_select_for_update:
-        with prepared_cursor() as cursor:
-            cursor.execute(_LOCK, [wanted])
+        run(database, _LOCK, [wanted])
     for name in wanted:
-        note_held(name)
+        note_held(name, database)
 
 
 def create_stream(name: str) -> Stream:

@@ -8,10 +8,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from realtime import publisher
+from realtime.backends.cursors import this_database
 from realtime.conf import Options, options
 from realtime.log.appending import Row, can_write_at_once, move_and_write, move_head, write
 from realtime.log.entries import Entry, EventDraft
@@ -87,23 +89,25 @@ def publish(stream: str, event: EventDraft) -> Position | None:
     switched off, and inside `publishing_together`, where seqs are given at its end.
     Raises OutsideTransaction, UndeclaredEvent, TooLarge (frame above 128 KiB), NotFound.
     """
-    require_transaction()
+    database = this_database()
+    require_transaction(database)
     checked = _checked(StreamName.parse(stream).kind, event)
     if checked is None:
         return None
-    gathering = _gathering()
+    gathering = _gathering(database)
     if gathering is not None:
-        transaction.on_commit(_Gathered(gathering, stream, checked))
+        database.on_commit(_Gathered(gathering, stream, checked))
         return None
-    return _append(stream, [checked])
+    return _append(database, stream, [checked])
 
 
 def publish_many(stream: str, events: Sequence[EventDraft]) -> Position | None:
     """As `publish` for many events of one stream, with one UPDATE and one INSERT."""
-    require_transaction()
+    database = this_database()
+    require_transaction(database)
     kind = StreamName.parse(stream).kind
     checked = [found for event in events if (found := _checked(kind, event)) is not None]
-    return _append(stream, checked) if checked else None
+    return _append(database, stream, checked) if checked else None
 
 
 @contextmanager
@@ -114,21 +118,22 @@ def publishing_together() -> Iterator[None]:
     An exception inside rolls the transaction (or the innermost savepoint around this) back, also
     when it is caught: rows would stay that nobody was told of.
     """
-    require_transaction()
-    if _gathering() is not None:
+    database = this_database()
+    require_transaction(database)
+    if _gathering(database) is not None:
         yield
         return
     gathering = object()
-    connection._realtime_gathering = gathering  # type: ignore[attr-defined]  # noqa: SLF001
+    database._realtime_gathering = gathering  # type: ignore[attr-defined]  # noqa: SLF001
     try:
-        with transaction.mark_for_rollback_on_error(connection.alias):
+        with transaction.mark_for_rollback_on_error(database.alias):
             yield
     finally:
-        connection._realtime_gathering = None  # type: ignore[attr-defined]  # noqa: SLF001
-    together = _taken(gathering)
-    later = _taken_calls(gathering)
+        database._realtime_gathering = None  # type: ignore[attr-defined]  # noqa: SLF001
+    together = _taken(database, gathering)
+    later = _taken_calls(database, gathering)
     for stream in sorted(together):
-        _append(stream, together[stream])
+        _append(database, stream, together[stream])
     for function, arguments in later.items():
         function(arguments)
 
@@ -137,11 +142,12 @@ def call_together(function: Callable[[list[Any]], None], argument: Any) -> None:
     """Have `function([argument])` called now, or inside `publishing_together` once at its end with
     the arguments of all such calls: what a receiver adds for each row must not cost once per row.
     """
-    gathering = _gathering()
+    database = this_database()
+    gathering = _gathering(database)
     if gathering is None:
         function([argument])
     else:
-        transaction.on_commit(_Later(gathering, function, argument))
+        database.on_commit(_Later(gathering, function, argument))
 
 
 def published_seq(stream: str) -> int | None:
@@ -149,73 +155,83 @@ def published_seq(stream: str) -> int | None:
 
     Read from the waiting announcements, which a rolled back savepoint takes with it.
     """
-    for _, hook, *_ in reversed(connection.run_on_commit):
+    for _, hook, *_ in reversed(this_database().run_on_commit):
         if isinstance(hook, partial) and hook.func is publisher.announce and hook.args[0] == stream:
             entries: list[Entry] = hook.args[2]
             return entries[-1].seq
     return None
 
 
-def _gathering() -> object | None:
-    """The open gathering of this thread's connection: `connection` is one object per thread."""
-    return getattr(connection, "_realtime_gathering", None)
+def _gathering(database: BaseDatabaseWrapper) -> object | None:
+    """The open gathering of this thread's connection."""
+    return getattr(database, "_realtime_gathering", None)
 
 
-def _taken_calls(gathering: object) -> dict[Callable[[list[Any]], None], list[Any]]:
+def _taken_calls(
+    database: BaseDatabaseWrapper, gathering: object
+) -> dict[Callable[[list[Any]], None], list[Any]]:
     """Likewise the calls, by function."""
     calls: dict[Callable[[list[Any]], None], list[Any]] = {}
     others: list[Any] = []
-    for entry in connection.run_on_commit:
+    for entry in database.run_on_commit:
         hook: object = entry[1]
         if isinstance(hook, _Later) and hook.gathering is gathering:
             calls.setdefault(hook.function, []).append(hook.argument)
         else:
             others.append(entry)
-    connection.run_on_commit = others
+    database.run_on_commit = others
     return calls
 
 
-def _taken(gathering: object) -> dict[str, list[_Checked]]:
+def _taken(database: BaseDatabaseWrapper, gathering: object) -> dict[str, list[_Checked]]:
     """Take what was gathered from among the commit hooks, per stream in order."""
     together: dict[str, list[_Checked]] = {}
     others: list[Any] = []
-    for entry in connection.run_on_commit:
+    for entry in database.run_on_commit:
         hook: object = entry[1]
         if isinstance(hook, _Gathered) and hook.gathering is gathering:
             together.setdefault(hook.stream, []).append(hook.checked)
         else:
             others.append(entry)
-    connection.run_on_commit = others
+    database.run_on_commit = others
     return together
 
 
-def _append(stream: str, checked: Sequence[_Checked]) -> Position:
-    # A refused frame must not leave the head moved: readers would wait for that seq for ever.
-    with transaction.mark_for_rollback_on_error(connection.alias):
-        return _append_unsafe(stream, checked)
+def _append(database: BaseDatabaseWrapper, stream: str, checked: Sequence[_Checked]) -> Position:
+    try:
+        return _append_unsafe(database, stream, checked)
+    except Exception as error:
+        # A refused frame must not leave the head moved: readers would wait for that seq for ever.
+        # As `mark_for_rollback_on_error` does, without a generator for each event.
+        if database.in_atomic_block:
+            database.needs_rollback = True
+            database.rollback_exc = error  # type: ignore[attr-defined]
+        raise
 
 
-def _append_unsafe(stream: str, checked: Sequence[_Checked]) -> Position:
-    held = held_streams()
+def _append_unsafe(
+    database: BaseDatabaseWrapper, stream: str, checked: Sequence[_Checked]
+) -> Position:
+    held = held_streams(database)
     if stream not in held:
         check_order([stream], held)
-        note_held(stream)
+        note_held(stream, database)
     moment = timezone.now()
     rows = [_row(stream, one, moment) for one in checked]
-    if len(rows) == 1 and can_write_at_once() and not checked[0].draft.redacts:
-        moved = move_and_write(stream, rows[0], moment)
+    if len(rows) == 1 and can_write_at_once(database) and not checked[0].draft.redacts:
+        moved = move_and_write(database, stream, rows[0], moment)
         _refuse_large(rows)
     else:
-        moved = move_head(stream, rows)
+        moved = move_head(database, stream, rows)
         _refuse_large(rows)
         for number, one in enumerate(checked):
             if one.draft.redacts:
                 before = rows[:number]
                 rows[number].blanks = blank_subject(one.draft.redacts, moved.id, before)
-        write(moved.id, rows, moment)
+        write(database, moved.id, rows, moment)
     entries = [Entry(row.seq, row.frame, row.type, row.ends, row.blanks) for row in rows]
     announcing = partial(publisher.announce, stream, moved.epoch, entries)
-    transaction.on_commit(announcing, robust=True)
+    database.on_commit(announcing, robust=True)
     return Position(moved.epoch, moved.head)
 
 

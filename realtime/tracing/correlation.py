@@ -6,8 +6,6 @@ of events and jobs and, where tracing is on, in hints.
 
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -68,11 +66,16 @@ def parsed(carried: str | None) -> Correlation | None:
     return None if found is None else Correlation(found, well_formed_parent(parent))
 
 
-@contextmanager
-def correlated(given: Correlation | None) -> Iterator[None]:
+class correlated:  # noqa: N801 - a context manager, entered for every call
     """Act for it inside; tasks that are started inside do so, too."""
-    token = _present.set(given)
-    try:
-        yield
-    finally:
-        _present.reset(token)
+
+    __slots__ = ("_given", "_token")
+
+    def __init__(self, given: Correlation | None) -> None:
+        self._given = given
+
+    def __enter__(self) -> None:
+        self._token = _present.set(self._given)
+
+    def __exit__(self, *_: object) -> None:
+        _present.reset(self._token)

@@ -9,8 +9,6 @@ Must not import Django or the rest of the project (settings read `connection.py`
 nor psycopg: who uses SQLite spares its 8 MB.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 
@@ -24,19 +22,24 @@ class Patience:
 _patience: ContextVar[Patience | None] = ContextVar("database_patience", default=None)
 
 
-@contextmanager
-def patience(limit_s: float) -> Iterator[None]:
+class patience:  # noqa: N801 - a context manager, entered for every call
     """Everything inside waits `limit_s` for PostgreSQL at most, all its statements together.
 
     What is waited for counts, not the time that passes: a request whose body arrives slowly has
     all its patience left. After that each statement raises OperationalError, and its connection
     is closed, so that the pool makes a new one. What was under way may still be committed.
     """
-    token = _patience.set(Patience(limit_s))
-    try:
-        yield
-    finally:
-        _patience.reset(token)
+
+    __slots__ = ("_limit_s", "_token")
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+
+    def __enter__(self) -> None:
+        self._token = _patience.set(Patience(self._limit_s))
+
+    def __exit__(self, *_: object) -> None:
+        _patience.reset(self._token)
 
 
 def present() -> Patience | None:

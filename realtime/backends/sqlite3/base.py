@@ -5,13 +5,17 @@ far longer than its turn. A lock of the process hands over at once; other proces
 `timeout`.
 """
 
+import sqlite3
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base, operations
+from django.utils.asyncio import async_unsafe
 
+from realtime.backends.cursors import Done
 from realtime.backends.last import write_last
 
 _turn = threading.Lock()
@@ -32,6 +36,9 @@ class Cursor(base.SQLiteCursorWrapper):
         if param_names is None and len(query) <= KEPT_QUERY_CHARS:
             return self._translated(query)
         return super().convert_query(query, param_names=param_names)
+
+
+_qmarks = Cursor._translated  # noqa: SLF001
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -56,6 +63,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         return self.connection.cursor(factory=Cursor)
 
+    def ensure_connection(self) -> None:
+        # Django asks at each step, and each time whether an event loop runs here.
+        if self.connection is None:
+            super().ensure_connection()
+
+    def run_direct(self, statement: str, given: Sequence[Any]) -> Done | None:
+        """As `realtime.backends.cursors.run`; None where the statement is to be told to somebody.
+
+        Django makes and wraps a cursor for each statement: more than SQLite takes to run one.
+        """
+        if self.force_debug_cursor or self.execute_wrappers or not self.in_atomic_block:
+            return None
+        if self.needs_rollback:
+            self.validate_no_broken_transaction()
+        try:
+            cursor = self.connection.execute(_qmarks(statement), given)
+            return Done(cursor.fetchall(), cursor.rowcount)
+        except sqlite3.Error:
+            with self.wrap_database_errors:
+                raise
+
     def begin_deferred_next(self) -> None:
         self._deferred_next = True
 
@@ -69,10 +97,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise OperationalError(f"expected a turn to write within {TURN_TIMEOUT_S:.0f} s")
         self._has_turn = True
         try:
-            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+            if self.queries_logged or self.execute_wrappers:
+                super()._start_transaction_under_autocommit()  # type: ignore[misc]
+            else:
+                self._tell(f"BEGIN {self.transaction_mode}")  # type: ignore[attr-defined]
         except BaseException:
             self._end_turn()
             raise
+
+    @async_unsafe
+    def _tell(self, statement: str) -> None:
+        """As a cursor's `execute`, without the cursor."""
+        try:
+            self.connection.execute(statement)
+        except sqlite3.Error:
+            with self.wrap_database_errors:
+                raise
 
     def _end_turn(self) -> None:
         if self._has_turn:
