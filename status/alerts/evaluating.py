@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import Q
 
 from status.alerts.applying import apply, course_of
@@ -35,7 +36,7 @@ def evaluate(round_: Round) -> Evaluated:
 
     Raises what the database raises.
     """
-    rules = list(AlertRule.objects.order_by("pk"))
+    rules = _rules()
     known = _known_alerts(round_)
     changed = 0
     due: list[datetime] = []
@@ -62,6 +63,32 @@ def evaluate(round_: Round) -> Evaluated:
     return Evaluated(changed, min(due, default=None))
 
 
+_FIELDS = [field.attname for field in AlertRule._meta.concrete_fields]  # noqa: SLF001
+# As texts: they are run every 2 s, and as a rule nothing has changed.
+_RULES = f"SELECT {', '.join(_FIELDS)} FROM status_alertrule ORDER BY id"  # noqa: S608
+_ANY_ALERT = "SELECT 1 FROM status_alert WHERE state <> 'closed' OR closed_at >= %s LIMIT 1"
+
+
+def _rules() -> list[AlertRule]:
+    """As they are now. Not to be changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RULES)
+        return [_rule(*row) for row in cursor.fetchall()]
+
+
+@lru_cache(maxsize=512)
+def _rule(*row: Any) -> AlertRule:
+    """One instance for as long as its row stays the same: making one costs far more than to
+    read it."""
+    return AlertRule.from_db(None, _FIELDS, row)
+
+
+def _any_alert(since: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY_ALERT, [connection.ops.adapt_datetimefield_value(since)])
+        return cursor.fetchone() is not None
+
+
 def _gone(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> dict[str, None]:
     """Subjects that are no more. In a round that saw only a part they may well be."""
     if not round_.whole:
@@ -72,7 +99,10 @@ def _gone(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> dict[s
 
 def _known_alerts(round_: Round) -> dict[int, dict[str, Alert]]:
     """By rule and subject: the live one, or else the one that closed last."""
-    lately = Q(closed_at__gte=round_.at - timedelta(seconds=REOPEN_WITHIN_S))
+    since = round_.at - timedelta(seconds=REOPEN_WITHIN_S)
+    if not _any_alert(since):
+        return {}
+    lately = Q(closed_at__gte=since)
     rows = Alert.objects.filter(~Q(state=AlertState.CLOSED) | lately).order_by("closed_at", "pk")
     known: dict[int, dict[str, Alert]] = {}
     for row in rows:
