@@ -8,6 +8,7 @@ rounds for the rules are kept until they can be evaluated.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,13 @@ from status.alone import DATABASE, Alone
 from status.buckets import Buckets
 from status.exchange import (
     EXCHANGE_EVERY_S,
+    Compose,
     Exchanged,
     MemberView,
     Report,
     exchange,
     leave,
     worker_id,
-    write_view,
 )
 from status.models import MemberKind
 from status.samples import store
@@ -189,9 +190,19 @@ class Monitor:
 
     def _view(self) -> View:
         """Of the whole, with what this process has found since the last exchange."""
+        return self._composer()(self._others)
+
+    def _composer(self) -> Compose:
+        """Makes the view of the whole, in any thread, of what was found here by now and of what
+        the others say."""
         own = MemberView(self.id, self._kind, self._report(system=False))
-        others = [member for member in self._others if member.id != self.id]
-        return view_of(components(), [*others, own], self._report(system=True))
+        system = self._report(system=True)
+
+        def compose(members: Sequence[MemberView]) -> View:
+            others = [member for member in members if member.id != own.id]
+            return view_of(components(), [*others, own], system)
+
+        return compose
 
     # Exchanging
 
@@ -199,7 +210,8 @@ class Monitor:
         """Raises Unavailable."""
         began = timezone.now()
         own = self._report(system=False)
-        exchanged = await in_database(exchange, self.id, self._kind, own)
+        compose = self._composer() if self.holds and self._all_looked else None
+        exchanged = await in_database(exchange, self.id, self._kind, own, compose)
         self._offset = exchanged.now - (began + (timezone.now() - began) / 2)
         self._hold(exchanged)
         if self._teller is None:
@@ -208,13 +220,9 @@ class Monitor:
             if exchanged.view:
                 self._teller.board(exchanged.view, exchanged.version)
             return
-        if not self._all_looked:
-            return
-        view = self._view()
-        self._announce(view)
-        changed = exchanged.view.get("parts") != view.health["parts"]
-        version = await in_database(write_view, self.id, view.stored, changed=changed)
-        if version is not None:
+        if exchanged.written is not None:
+            view, version = exchanged.written
+            self._announce(view)
             self._version = version
             self._teller.board(view.stored, version)
             self._rounds.add(round_of(view, self._now()))

@@ -106,11 +106,13 @@ class Block:
 
 
 class Audience:
-    """The subscriptions of one stream. Iterating goes over all that there are at its beginning."""
+    """The subscriptions of one stream. Iterating goes over all that there are at its beginning.
+    `departures` counts those that have left."""
 
-    __slots__ = ("blocks", "singles")
+    __slots__ = ("blocks", "departures", "singles")
 
     def __init__(self) -> None:
+        self.departures = 0
         self.singles: SmallSet[Subscription] = SmallSet()
         self.blocks: tuple[Block, ...] = ()
 
@@ -137,6 +139,7 @@ class Audience:
         self.singles.add(subscription)
 
     def discard(self, subscription: "Subscription") -> None:
+        self.departures += 1
         self.release(subscription)
         self.singles.discard(subscription)
 

@@ -47,6 +47,10 @@ class Sink(Protocol):
         """The subscription ended because its position means nothing any more."""
 
 
+# Those that are being caught up, of all streams: of thousands that are level a few, as a rule.
+catching_up: set["Subscription"] = set()
+
+
 class Subscription:
     """Frames reach the sink in seq order, each once, and none after the right to read ended.
 
@@ -94,6 +98,7 @@ class Subscription:
         """Join the stream: live at once when level with it, else by catching up."""
         self.stream.audience.add(self)
         if not self.go_live():
+            catching_up.add(self)
             self.sink.catch_up(self)
 
     def go_live(self) -> bool:
@@ -103,6 +108,7 @@ class Subscription:
         if self.cursor < max(self.target, self.stream.last):
             return False
         self.state = SubscriptionState.LIVE
+        catching_up.discard(self)
         return True
 
     def take_live(self, first: int, entries: Sequence[Entry], frames: Sequence[bytes]) -> bool:
@@ -152,6 +158,7 @@ class Subscription:
         if self.state is SubscriptionState.LIVE:
             self.leave_block()
             self.state = SubscriptionState.CATCHING_UP
+            catching_up.add(self)
             self.sink.catch_up(self)
 
     def take_signals(self, frames: Sequence[bytes]) -> None:
@@ -161,6 +168,7 @@ class Subscription:
 
     def end(self) -> None:
         self.state = SubscriptionState.ENDED
+        catching_up.discard(self)
         self.stream.audience.discard(self)
         self.stream.left()
 

@@ -140,7 +140,9 @@ class Presence:
         """Raises Unavailable."""
         now = time.monotonic()
         for room in self._rooms.values():
-            room.release_gone(now)
+            stream = self._hub.streams.get(room.name)
+            turnover = (stream, stream.audience.departures) if stream is not None else None
+            room.release_gone(now, turnover)
         names = list(self._rooms)
         for start in range(0, len(names), ROOMS_AT_ONCE):
             part = names[start : start + ROOMS_AT_ONCE]

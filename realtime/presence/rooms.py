@@ -74,6 +74,8 @@ class Room:
     """`untold`: the tabs whose state the store does not have yet, those that wait longest first.
 
     `released`: leases to be shortened by the next step; lost ones run out by themselves.
+    `renewable`: those that the store has, CHUNK of them in each text; None when they have changed.
+    `looked`: what `release_gone` was told when everybody was found to be here.
     """
 
     name: str
@@ -81,6 +83,8 @@ class Room:
     roster: Roster = field(default_factory=Roster)
     untold: dict[str, Tab] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+    renewable: list[str] | None = None
+    looked: object = None
 
     @property
     def listed(self) -> bytes | None:
@@ -92,6 +96,7 @@ class Room:
         tab = self.tabs.get(connection.id)
         if tab is None:
             tab = self.tabs[connection.id] = self.untold[connection.id] = Tab(connection)
+            self.looked = None
             if tab.lease in self.released:
                 self.released.remove(tab.lease)
         return tab
@@ -101,10 +106,12 @@ class Room:
         if state != tab.state:
             tab.state, tab.since = state, time.monotonic()
             self.untold[tab.connection.id] = tab
+            self.renewable = None
 
     def told(self, tab: Tab, state: str) -> None:
         """The store has this state of the tab, which may have changed or gone since."""
         tab.told = state
+        self.renewable = None
         # The connection may have come anew meanwhile: that tab is still to be told of.
         if tab.state == state and self.untold.get(tab.connection.id) is tab:
             del self.untold[tab.connection.id]
@@ -113,13 +120,22 @@ class Room:
         """The store has nothing of the tab."""
         tab.told = None
         self.untold[tab.connection.id] = tab
+        self.renewable = None
 
-    def release_gone(self, now: float) -> None:
+    def release_gone(self, now: float, turnover: object = None) -> None:
+        """Let go of the tabs that do not follow the stream any more. `turnover` is another one
+        whenever somebody has left the stream, None where nobody knows: a room that nobody has left
+        is not gone through."""
+        if turnover is not None and turnover == self.looked:
+            return
         for tab in [tab for tab in self.tabs.values() if tab.gone(self.name, now)]:
             self.release(tab)
+        settled = all(tab.settled for tab in self.tabs.values())
+        self.looked = turnover if settled else None
 
     def release(self, tab: Tab) -> None:
         del self.tabs[tab.connection.id]
+        self.renewable = None
         self.untold.pop(tab.connection.id, None)
         self.released.append(tab.lease)
 
@@ -130,12 +146,10 @@ class Room:
         """
         now = time.monotonic()
         fresh = list(islice(self.untold.values(), most))
-        held = (
-            [tab.lease for tab in self.tabs.values() if tab.told == tab.state] if renewing else []
-        )
+        held = self._renewable() if renewing else []
         released, self.released = self.released, []
-        longest = max(len(fresh), len(held), len(released), 1)
-        for start in range(0, longest, CHUNK):
+        longest = max(len(fresh), len(held) * CHUNK, len(released), 1)
+        for number, start in enumerate(range(0, longest, CHUNK)):
             part = slice(start, start + CHUNK)
             # The first brings the roster level, the others' differences follow upon its. Where
             # another node's came between, the next round's first step finds out.
@@ -144,10 +158,17 @@ class Room:
                 self.roster.nonce,
                 self.roster.counter if start == 0 else None,
                 [tab.registration(now) for tab in fresh[part]],
-                held[part],
+                held[number : number + 1],
                 released[part],
             )
             yield Step(self, touch, [(tab, tab.state) for tab in fresh[part]])
+
+    def _renewable(self) -> list[str]:
+        if self.renewable is None:
+            leases = [tab.lease for tab in self.tabs.values() if tab.told == tab.state]
+            starts = range(0, len(leases), CHUNK)
+            self.renewable = [" ".join(leases[start : start + CHUNK]) for start in starts]
+        return self.renewable
 
     def forget(self, *, but: list[tuple[Tab, str]]) -> None:
         """The store began anew: everybody must be registered again, except those just told."""

@@ -40,7 +40,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """One step for one stream; leases are written `<user>:<connection>`.
+    """One step for one stream; leases are written `<user>:<connection>`, with spaces between.
 
     nonce, counter: what the node knows; where that is not the present, the whole list comes back,
     never where `counter` is None.

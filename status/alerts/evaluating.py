@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import Q
 
 from status.alerts.applying import apply, course_of
 from status.alerts.deciding import REOPEN_WITHIN_S, Decision, Step, decide, due_at
 from status.alerts.expressions import Expression, ExpressionError, NoValue, parsed
+from status.alerts.kept import Kept
 from status.alerts.rounds import Round
 from status.models import Alert, AlertRule, AlertState
 from status.view import Values
@@ -21,6 +23,13 @@ MAX_SUBJECTS = 200  # of a rule in one round: more processes or classes of error
 logger = logging.getLogger(__name__)
 
 _expression = lru_cache(maxsize=512)(parsed)
+
+
+# Looked at every 2 s, and the same for hours: an alert may stay open for a month.
+_RULES: Kept[AlertRule] = Kept("SELECT * FROM status_alertrule ORDER BY id")
+_ALERTS: Kept[Alert] = Kept(
+    "SELECT * FROM status_alert WHERE state <> 'closed' OR closed_at >= %s ORDER BY closed_at, id"
+)
 
 
 class Evaluated(NamedTuple):
@@ -35,7 +44,7 @@ def evaluate(round_: Round) -> Evaluated:
 
     Raises what the database raises.
     """
-    rules = list(AlertRule.objects.order_by("pk"))
+    rules = _RULES.newest(lambda: list(AlertRule.objects.order_by("pk")))
     known = _known_alerts(round_)
     changed = 0
     due: list[datetime] = []
@@ -55,6 +64,7 @@ def evaluate(round_: Round) -> Evaluated:
             course = course_of(alert)
             decision = decide(rule, course, value, round_.at)
             if decision is not None:
+                _ALERTS.forget()
                 changed += apply(rule, subject, alert, decision, value, round_)
                 course = decision.course
             if course is not None and (at := due_at(rule, course)) is not None:
@@ -72,8 +82,12 @@ def _gone(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> dict[s
 
 def _known_alerts(round_: Round) -> dict[int, dict[str, Alert]]:
     """By rule and subject: the live one, or else the one that closed last."""
-    lately = Q(closed_at__gte=round_.at - timedelta(seconds=REOPEN_WITHIN_S))
-    rows = Alert.objects.filter(~Q(state=AlertState.CLOSED) | lately).order_by("closed_at", "pk")
+    since = round_.at - timedelta(seconds=REOPEN_WITHIN_S)
+    lately = ~Q(state=AlertState.CLOSED) | Q(closed_at__gte=since)
+    rows = _ALERTS.newest(
+        lambda: list(Alert.objects.filter(lately).order_by("closed_at", "pk")),
+        connection.ops.adapt_datetimefield_value(since),
+    )
     known: dict[int, dict[str, Alert]] = {}
     for row in rows:
         alerts = known.setdefault(row.rule_id, {})
@@ -94,6 +108,7 @@ def _end_all(rule: AlertRule, alerts: Mapping[str, Alert], round_: Round) -> int
             ended = Decision(Step.DROPPED, course)
         else:
             ended = Decision(Step.CLOSED, replace(course, state="closed", closed_at=round_.at))
+        _ALERTS.forget()
         changed += apply(rule, subject, alert, ended, None, round_)
     return changed
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from realtime.components import Component, Finding, Look, Measure, Merge, Scope, State
+from realtime.hub.subscription import catching_up
 
 if TYPE_CHECKING:
     from realtime.hub.stream import HubStream
@@ -31,11 +32,13 @@ class Traffic:
         passed_s = max(now - self._at, 0.001)
         before, self._at = self._positions, now
         self._positions = {stream.name: stream.last for stream in streams}
+        late = {one.stream for one in catching_up}
         told = []
         for stream in streams:  # one for every person here, and nearly all of them at rest
-            known, behind = before.get(stream.name, stream.last), stream.audience.behind
-            if stream.last != known or behind:
-                told.append(_row(stream, known, behind, passed_s))
+            last = stream.last
+            known = before.get(stream.name, last)
+            if last != known or stream in late:
+                told.append(_row(stream, known, stream.audience.behind, passed_s))
         values = {
             name: sum((row[name] for row in told), start=0.0)
             for name in ("events_per_s", "delivered_per_s", "behind")
