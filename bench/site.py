@@ -72,7 +72,7 @@ def _add_members(members: Iterator[tuple[int, "User"]]) -> None:
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {Membership._meta.db_table} "  # noqa: S608, SLF001
+            f"INSERT INTO {Membership._meta.db_table} "  # noqa: SLF001
             "(project_id, user_id, role, joined_at, joined_seq) VALUES (%s, %s, %s, %s, %s)",
             [
                 (project_id, user.pk, "member", now, heads[project_stream(project_id)])
