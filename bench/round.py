@@ -16,8 +16,9 @@ from bench.scenarios import Scenario
 from bench.servers import running
 from bench.valkey import forget_all
 
-# Kinds that get a server of their own: what is above an empty one must begin with an empty one.
-OF_THEIR_OWN = {"idle"}
+# Kinds that begin with a new server: memory above an empty one, and connects without the traces of
+# an earlier crowd. Cases behind them go on with it, and with its sockets where they want the same.
+ANEW = {"idle", "connects"}
 
 
 class Round:
@@ -44,7 +45,7 @@ class Round:
         begin = time.monotonic()
         figures: dict[str, Any] = {}
         error = None
-        if scenario.kind in OF_THEIR_OWN:
+        if scenario.kind in ANEW:
             self._end()
         try:
             stage = self._ready()
@@ -59,8 +60,6 @@ class Round:
                 stage.rest()
         except (RuntimeError, OSError) as failure:
             error = str(failure)
-            self._end()
-        if scenario.kind in OF_THEIR_OWN:
             self._end()
         described = {"scenario": scenario.series, "kind": scenario.kind, "parameters": case}
         took_s = time.monotonic() - begin

@@ -46,6 +46,8 @@ def _database() -> dict[str, Any]:
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                 "PRAGMA cache_size=-512;"
+                # `realtime/checkpointer.py` does it before; this is for processes without it.
+                "PRAGMA wal_autocheckpoint=8000;"
             ),
         }
         # A file, not :memory:, because the tests use several threads and processes.

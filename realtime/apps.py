@@ -37,6 +37,7 @@ class RealtimeConfig(AppConfig):
         from realtime.broadcasts.moved import count_changed, on_arrivals
         from realtime.broadcasts.permissions import register_audiences
         from realtime.broadcasts.standing import standing_broadcasts
+        from realtime.checkpointer import keep_checkpointed
         from realtime.delivery.writing import register_arrivals
         from realtime.fleet.telling import tell_changes
         from realtime.metrics.ledger import telling
@@ -52,5 +53,6 @@ class RealtimeConfig(AppConfig):
         register_sweep(count_changed)  # behind that of `acks`: it has just been written then
         register_audiences()
         registry.register_background("metrics", telling)
+        registry.register_background("checkpoints", keep_checkpointed)
         registry.register_snapshot_part(standing_broadcasts)
         post_migrate.connect(ensure_first_rows, sender=self)

@@ -82,7 +82,8 @@ class Wire(asyncio.Protocol):
     async def opened(
         cls, pool: Any, on_value: Callable[[Any], None], on_lost: Callable[[], None]
     ) -> Self:
-        """A new connection as a pool of redis-py's would make it. Raises what redis-py raises, TimeoutError."""
+        """A new connection as the pool of redis-py would make it. Raises what that raises,
+        TimeoutError."""
         wire = cls(on_value, on_lost)
         connection: Any = pool.make_connection()
         try:

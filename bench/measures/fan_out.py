@@ -14,7 +14,7 @@ from bench.measures.stage import Stage, settle, times
 
 WARM_UP_S = 0.5  # what the slowest can deliver before it is measured
 QUIET_S = 2.0  # nothing came for so long: nothing will
-DRAIN_LIMIT_S = 6.0
+DRAIN_LIMIT_S = 3.0
 LATE_S = 0.5  # deliveries that go on for so long after the last message: a queue has grown
 
 

@@ -119,6 +119,9 @@ class Audience:
     def __len__(self) -> int:
         return len(self.singles) + sum(len(block.members) for block in self.blocks)
 
+    def __bool__(self) -> bool:
+        return len(self.singles) > 0 or any(block.members for block in self.blocks)
+
     def __iter__(self) -> "Iterator[Subscription]":
         members = [member for block in self.blocks for member in block.members]
         return iter([*self.singles, *members])

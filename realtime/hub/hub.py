@@ -294,7 +294,12 @@ class Hub:
     async def _check_slice(self, streams: Sequence[HubStream]) -> None:
         now = time.monotonic()
         noted = {stream.id: (stream, stream.noted(now)) for stream in streams}
-        for state in await self.reader.states(noted):
+        known = {stream.id: stream.standing for stream in streams}
+        moved = await self.reader.moved(known)
+        for stream in streams:
+            if stream.id not in moved.gone:
+                stream.checked_at = now
+        for state in moved.states:
             stream, before = noted[state.id]
             stream.check(state, before)
             if state.head > stream.announced and stream.group in self.relay.joined:

@@ -1,7 +1,7 @@
 """What the hub asks of the log: awaitable, bounded in flight, and shared by those who ask alike."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from realtime import registry
@@ -9,8 +9,11 @@ from realtime.batching import Batcher
 from realtime.database import in_database, snapshot
 from realtime.log.entries import Entry
 from realtime.log.reading import (
+    Moved,
+    Standing,
     StreamState,
     entries_after,
+    moved_states,
     newest_entries,
     newest_of_many,
     stream_states,
@@ -113,6 +116,14 @@ class LogReader:
             return [state for states in found for state in states]
         async with self._turns:
             return await in_database(stream_states, keys)
+
+    async def moved(self, known: Mapping[int, Standing]) -> Moved:
+        """Of these streams those that do not stand as is known. Raises Unavailable."""
+        if len(known) <= TOGETHER:
+            states = await self.states(known)
+            return Moved(states, known.keys() - {state.id for state in states})
+        async with self._turns:
+            return await in_database(moved_states, known)
 
     async def page(self, stream_id: int, epoch: str, after: int) -> list[Entry]:
         """The page of the log that follows `after`; empty when the epoch is another one now.

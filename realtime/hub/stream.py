@@ -18,7 +18,7 @@ from realtime.hub.ring import MAX_ENTRIES, Ring
 from realtime.hub.traced import arrival, follow
 from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
-from realtime.log.reading import StreamState
+from realtime.log.reading import Standing, StreamState
 from realtime.metrics.core import HEALED
 from realtime.protocol.positions import Position
 from realtime.protocol.streams import group_of, is_personal
@@ -143,6 +143,11 @@ class HubStream:
         """To be taken before the row is read, and given to `check` with it; `at` is now, where
         thousands share it."""
         return Noted(self.last, self._resets, time.monotonic() if at is None else at)
+
+    @property
+    def standing(self) -> Standing:
+        """What the row must say for all to be well; none does where an event was not announced."""
+        return (self.epoch, self.last if self.announced >= self.last else -1, self.floor)
 
     def check(self, state: StreamState, noted: Noted) -> None:
         """Compare with the row. What was read before a reset says nothing of the new log."""

@@ -1,9 +1,9 @@
 """Reading the log. Every function runs in a database thread; none of them writes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import connection
 from django.db.models import F, Value
@@ -62,11 +62,33 @@ _AMONG = {
 
 def stream_states(ids: Iterable[int]) -> list[StreamState]:
     """The present heads of many streams, by id: in one query."""
-    keys = list(ids)
+    return [StreamState(*row) for row in _state_rows(list(ids))]
+
+
+Standing = tuple[str, int, int]  # epoch, head and floor
+
+
+class Moved(NamedTuple):
+    """What does not stand as was known, and of what there is no row."""
+
+    states: Sequence[StreamState]
+    gone: Collection[int]
+
+
+def moved_states(known: Mapping[int, Standing]) -> Moved:
+    """As `stream_states`, of those alone that do not stand as is known: of thousands a few."""
+    rows = _state_rows(list(known))
+    moved = [StreamState(*row) for row in rows if known[row[0]] != row[2:]]
+    gone = known.keys() - {row[0] for row in rows} if len(rows) < len(known) else ()
+    return Moved(moved, gone)
+
+
+def _state_rows(keys: list[int]) -> list[tuple[int, str, str, int, int]]:
     given = json.dumps(keys) if connection.vendor == "sqlite" else keys
     with connection.cursor() as cursor:
         cursor.execute(_STATES + _AMONG[connection.vendor], [given])
-        return [StreamState(*row) for row in cursor.fetchall()]
+        rows: list[tuple[int, str, str, int, int]] = cursor.fetchall()
+        return rows
 
 
 def stream_states_by_name(names: Iterable[str]) -> list[StreamState]:

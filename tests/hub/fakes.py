@@ -5,7 +5,7 @@ to the descriptors of such sinks.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,7 @@ from realtime.hub.slices import write_in_python
 from realtime.hub.stream import HubStream
 from realtime.hub.subscription import Subscription
 from realtime.log.entries import Entry, ends_rights_of
-from realtime.log.reading import StreamState
+from realtime.log.reading import Moved, Standing, StreamState
 from realtime.protocol.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -115,6 +115,12 @@ class Log:
 
     async def states(self, ids: Iterable[int]) -> list[StreamState]:
         return await self._answer(lambda: [self.state])
+
+    async def moved(self, known: Mapping[int, Standing]) -> Moved:
+        states = await self.states(known)
+        return Moved(
+            [one for one in states if known[one.id] != (one.epoch, one.head, one.floor)], ()
+        )
 
     async def page(self, stream_id: int, after: int) -> list[Entry]:
         """A page of another epoch than the stream's is no page of the subscription's log."""

@@ -192,6 +192,26 @@ def test_events_that_no_hint_announced_turn_the_node_to_polling(
     play(story)
 
 
+def test_event_that_somebody_else_found_counts_as_unannounced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The stream is level by then, and the row says what is known: the check must look all the
+    same."""
+    monkeypatch.setattr(hub_module, "HINT_GRACE_S", 0.01)
+
+    async def story(hub: Hub, log: Log) -> None:
+        reader = await following(hub, log)
+        hub.relay.joined.add(NAME)
+        log.commit()
+        assert await hub.streams[NAME].level()
+        assert reader.seqs == [2]
+        before = hub.layer.unannounced
+        await hub.check_all()
+        await until(partial(grown, hub, before))
+
+    play(story)
+
+
 def test_stream_opened_by_a_row_read_before_hears_what_no_hint_told_it() -> None:
     """What was committed between the reading and the opening, and was announced to nobody here,
     is found without waiting for the position check, and is no sign of a layer that fails."""

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from realtime.log.reading import stream_state, stream_states
+from realtime.log.reading import Moved, moved_states, stream_state, stream_states
 from realtime.models import Installation, Stream
 from tests.log.world import World, together
 
@@ -80,3 +80,25 @@ def test_heads_of_thousands_are_one_statement(world: World) -> None:
         key: (row.name, row.head, row.floor) for key, row in rows.items()
     }
     assert stream_states([]) == []
+
+
+def test_of_streams_that_stand_as_is_known_nothing_is_told(world: World) -> None:
+    """An epoch, a head or a floor that differs is told, and an id that has no row."""
+    for number in range(4):
+        Stream.objects.create(name=f"user.{10_000 + number}")
+    states = {
+        state.id: state for state in stream_states(Stream.objects.values_list("pk", flat=True))
+    }
+    known = {key: (state.epoch, state.head, state.floor) for key, state in states.items()}
+    assert moved_states(known) == Moved([], ())
+    (a, b, c, d), missing = sorted(states)[-4:], max(states) + 1
+    known |= {
+        a: ("another", 0, 0),
+        b: (known[b][0], 1, 0),
+        c: (known[c][0], 0, 1),
+        missing: known[d],
+    }
+    moved = moved_states(known)
+    assert sorted(state.id for state in moved.states) == [a, b, c]
+    assert [state for state in moved.states if state != states[state.id]] == []
+    assert moved.gone == {missing}

@@ -245,6 +245,57 @@ def test_tab_that_came_anew_is_told_of() -> None:
     assert room.released == []
 
 
+def test_room_is_gone_through_when_somebody_has_left() -> None:
+    """And while a subscribe is under way: nobody says when it fails."""
+    room = Room(STREAM)
+    one, other = FakeConnection(1), FakeConnection(2)
+    for connection in (one, other):
+        room.tab_of(connection).settled = True
+    room.release_gone(0.0, "first")
+    del one.subscriptions[STREAM]
+    room.release_gone(0.0, "first")
+    assert list(room.tabs) == [one.id, other.id], "expected no look: nobody is said to have left"
+    room.release_gone(0.0, "second")
+    assert list(room.tabs) == [other.id]
+    late = FakeConnection(3)
+    late.subscriptions.clear()
+    tab = room.tab_of(late)
+    room.release_gone(tab.since, "second")
+    room.release_gone(tab.since + 29, "second")
+    assert late.id in room.tabs
+    room.release_gone(tab.since + 31, "second")
+    assert list(room.tabs) == [other.id]
+    other.subscriptions.clear()
+    room.release_gone(0.0, None)
+    assert not room.tabs, "expected a look where nobody knows who has left"
+
+
+def test_leases_are_renewed_as_they_stand() -> None:
+    """The text of all leases is kept for as long as they are the same."""
+    room = Room(STREAM)
+    tabs = [room.tab_of(FakeConnection(user)) for user in (1, 2)]
+    assert renewed(room) == []
+    for tab in tabs:
+        room.told(tab, "online")
+    assert renewed(room) == ["1:c1-0", "2:c2-0"]
+    room.change(tabs[0], "busy")
+    assert renewed(room) == ["2:c2-0"]
+    room.told(tabs[0], "busy")
+    assert renewed(room) == ["1:c1-0", "2:c2-0"]
+    room.lacks(["2:c2-0"])
+    assert renewed(room) == ["1:c1-0"]
+    room.told(tabs[1], "online")
+    room.release(tabs[0])
+    assert renewed(room) == ["2:c2-0"]
+    room.forget(but=[])
+    assert renewed(room) == []
+
+
+def renewed(room: Room) -> list[str]:
+    steps = room.steps(renewing=True)
+    return [lease for step in steps for text in step.touch.renewed for lease in text.split()]
+
+
 def test_emptied_store_has_everybody_again_after_one_round(play: Scene) -> None:
     async def scene(shared: SharedStore) -> None:
         presence, _ = node(shared)

@@ -10,6 +10,9 @@ from django.conf import settings as django_settings
 from realtime.bans import networks
 from realtime.embedded.valkey import EmbeddedValkey
 from realtime.hub import hub as hub_module
+from realtime.models import Installation
+from realtime.shared import slips as slips_module
+from realtime.shared import store as store_module
 from realtime.sockets import handshake
 from tests.security.house import ORIGIN, Story, play
 
@@ -31,6 +34,19 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is fresh stays so for as long as a busy machine may take."""
     monkeypatch.setattr(handshake, "FRESH_S", 60.0)
     monkeypatch.setattr(hub_module, "FRESH_S", 60.0)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may answer later than commands wait."""
+    monkeypatch.setattr(slips_module, "LIMIT_S", 20.0)
+    monkeypatch.setattr(store_module, "BACKGROUND_LIMIT_S", 20.0)  # its sockets' own
+
+
+@pytest.fixture
+def installation(transactional_db: None) -> None:
+    """Its row is gone after a flushed test."""
+    Installation.objects.get_or_create(pk=1)
 
 
 @pytest.fixture(scope="module")

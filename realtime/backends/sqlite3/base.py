@@ -6,7 +6,6 @@ far longer than its turn. A lock of the process hands over at once; other proces
 """
 
 import sqlite3
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,8 +16,8 @@ from django.utils.asyncio import async_unsafe
 
 from realtime.backends.cursors import Done
 from realtime.backends.last import write_last
+from realtime.backends.sqlite3.turns import turn
 
-_turn = threading.Lock()
 TURN_TIMEOUT_S = 20.0
 KEPT_QUERY_CHARS = 2_000  # longer ones have lists in them and hardly come again
 
@@ -93,7 +92,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.cursor().execute("BEGIN DEFERRED")
             return
         # It has its turn still when an interrupt struck between a commit and its end.
-        if not self._has_turn and not _turn.acquire(timeout=TURN_TIMEOUT_S):
+        if not self._has_turn and not turn.acquire(timeout=TURN_TIMEOUT_S):
             raise OperationalError(f"expected a turn to write within {TURN_TIMEOUT_S:.0f} s")
         self._has_turn = True
         try:
@@ -117,7 +116,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _end_turn(self) -> None:
         if self._has_turn:
             self._has_turn = False
-            _turn.release()
+            turn.release()
 
     def _commit(self) -> None:
         write_last(self)
