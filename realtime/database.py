@@ -128,17 +128,18 @@ async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     to be away.
     """
     Calls.total += 1
-    loop = asyncio.get_running_loop()
     with breaker.guarding(DatabaseAway):
-        work = loop.run_in_executor(_pool, partial(_call, present(), function, *args, **kwargs))
+        work = _pool.call(partial(_call, present(), function, *args, **kwargs))
+        limit = asyncio.get_running_loop().call_later(LIMIT_S, _give_up, work)
         try:
-            async with asyncio.timeout(LIMIT_S):
-                return await work
-        except TimeoutError as error:
-            # A thread cannot be stopped; on PostgreSQL its patience ends soon after. What it began
-            # may still be committed, as with any answer that is lost on its way. What had not
-            # begun was cancelled with the wait.
-            raise DatabaseAway(
-                f"expected the database to answer within {LIMIT_S:.0f} s, got nothing",
-                retry_after_ms=RETRY_AFTER_MS,
-            ) from error
+            return await work
+        finally:
+            limit.cancel()
+
+
+def _give_up(work: "asyncio.Future[Any]") -> None:
+    """A thread cannot be stopped; on PostgreSQL its patience ends soon after. What it began may
+    still be committed, as with any answer that is lost on its way. What had not begun is not."""
+    if not work.done():
+        text = f"expected the database to answer within {LIMIT_S:.0f} s, got nothing"
+        work.set_exception(DatabaseAway(text, retry_after_ms=RETRY_AFTER_MS))

@@ -5,7 +5,7 @@ The position of a fan-out moves before its first slice; whoever joins meanwhile 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from realtime.hub.audience import BLOCKS_FROM, SLICE, Audience
@@ -21,7 +21,7 @@ JOIN_SIGNALS_S = 0.040
 MAX_GATHERED = 256  # above either bound signals are lost, as they may be
 MAX_GATHERED_BYTES = 65_536
 
-Spawn = Callable[..., "asyncio.Task[None]"]
+_OVER = object()
 
 
 class Due(NamedTuple):
@@ -67,18 +67,16 @@ class FanOut:
         "_ring",
         "_running",
         "_skips",
-        "_spawn",
         "audience",
         "position",
     )
 
-    def __init__(self, ring: Ring, spawn: Spawn) -> None:
+    def __init__(self, ring: Ring) -> None:
         self.audience = Audience()
         self.position = 0
         self._last = 0
         self._committed_at: float | None = None  # the earliest commit yet to be handed out
         self._ring = ring
-        self._spawn = spawn
         self._running = False  # in slices, which nothing else is done between
         self._skips = 0
         self._gathering: Gathering | None = None  # most streams never have a signal
@@ -107,8 +105,7 @@ class FanOut:
                     pass
             self._measure(began, committed_at)
         else:
-            self._running = True
-            self._spawn(self._run_sliced())
+            self._begin(self._in_slices())
 
     def _take_committed(self) -> float | None:
         found, self._committed_at = self._committed_at, None
@@ -116,7 +113,7 @@ class FanOut:
 
     def _measure(self, began: float, committed_at: float | None) -> None:
         """Once per batch, whatever the number of its readers."""
-        if not self.audience:
+        if not self.audience.blocks and not self.audience.singles:
             return
         FAN_OUT_S.observe(time.perf_counter() - began)
         if committed_at is not None:
@@ -166,19 +163,18 @@ class FanOut:
             for _ in self._tell(batch):
                 pass
         else:
-            self._running = True
-            self._spawn(self._run_sliced(batch))
+            self._begin(self._in_slices(batch))
 
     def _tell(self, batch: Batch) -> Iterator[None]:
-        """A slice at each step. Who leaves a block on the way was written to there."""
+        """Stops before each slice. Who leaves a block on the way was written to there."""
         singles = list(self.audience.singles)
         for block in self.audience.blocks:
-            block.write(batch)
             yield
+            block.write(batch)
         for readers in _slices(singles):
+            yield
             for subscription in readers:
                 subscription.take_signals(batch)
-            yield
 
     def _due(self) -> list[Due]:
         """What is not yet handed out, or nothing when the ring no longer holds it."""
@@ -194,25 +190,26 @@ class FanOut:
         return [Due(first, entries, Batch([entry.frame or b"" for entry in entries]))]
 
     def _hand_out(self, due: Due) -> Iterator[None]:
-        """A slice at each step. A block is written to as one where nobody's right may end and all
-        of the batch is new to it; its members are served one by one otherwise."""
+        """Stops before each slice. A block is written to as one where nobody's right may end and
+        all of the batch is new to it; its members are served one by one otherwise."""
         skips = self._skips
         together = all(entry.ends is None for entry in due.entries)
         for block in self.audience.blocks:
-            if together and block.cursor == due.first - 1:
-                block.write(due.frames, due.last)
-                yield
-                if self._skips != skips:
-                    return
-            elif block.cursor < due.last:
-                self.audience.dissolve(block)
-        worth_blocks = len(self.audience) >= BLOCKS_FROM
-        for readers in _slices(self.audience.singles):
-            for subscription in readers:
-                self._hand_to(subscription, due, worth_blocks=worth_blocks)
             yield
             if self._skips != skips:
                 return
+            if together and block.cursor == due.first - 1:
+                block.write(due.frames, due.last)
+            elif block.cursor < due.last:
+                self.audience.dissolve(block)
+        if self.audience.singles:
+            worth_blocks = len(self.audience) >= BLOCKS_FROM
+            for readers in _slices(self.audience.singles):
+                yield
+                if self._skips != skips:
+                    return
+                for subscription in readers:
+                    self._hand_to(subscription, due, worth_blocks=worth_blocks)
         self.audience.compact()
 
     def _hand_to(self, subscription: "Subscription", due: Due, *, worth_blocks: bool) -> None:
@@ -222,20 +219,30 @@ class FanOut:
         elif subscription.take_live(*due):
             self.audience.settle(subscription)
 
-    async def _run_sliced(self, signals: Batch | None = None) -> None:
+    def _in_slices(self, signals: Batch | None = None) -> Iterator[None]:
         """In a large room heartbeats and other streams get their turn between two slices."""
+        if signals is not None:
+            yield from self._tell(signals)
+        while self.position < self._last:
+            began, committed_at = time.perf_counter(), self._take_committed()
+            for due in self._due():
+                yield from self._hand_out(due)
+            self._measure(began, committed_at)
+
+    def _begin(self, slices: Iterator[None]) -> None:
+        """The first slice is written at once: a turn of the loop costs as much as many writes."""
+        self._running = True
+        next(slices, None)
+        self._go_on(slices)
+
+    def _go_on(self, slices: Iterator[None]) -> None:
+        goes_on = False
         try:
-            if signals is not None:
-                for _ in self._tell(signals):
-                    await asyncio.sleep(0)
-            while self.position < self._last:
-                began, committed_at = time.perf_counter(), self._take_committed()
-                for due in self._due():
-                    for _ in self._hand_out(due):
-                        await asyncio.sleep(0)
-                self._measure(began, committed_at)
+            goes_on = next(slices, _OVER) is not _OVER
         finally:
-            self._running = False
+            self._running = goes_on
+        if goes_on:
+            asyncio.get_running_loop().call_soon(self._go_on, slices)
 
 
 def _slices(subscriptions: "Iterable[Subscription]") -> "Iterator[list[Subscription]]":

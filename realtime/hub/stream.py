@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from realtime.hub.audience import Audience
-from realtime.hub.fan_out import FanOut, Spawn
+from realtime.hub.fan_out import FanOut
 from realtime.hub.readers import Readers
 from realtime.hub.reading import LogReader, Opening
 from realtime.hub.ring import MAX_ENTRIES, Ring
-from realtime.hub.traced import arrival, follow
+from realtime.hub.traced import Spawn, arrival, follow
 from realtime.hub.waiters import Waiters
 from realtime.log.entries import Entry
 from realtime.log.reading import Standing, StreamState
@@ -78,7 +78,7 @@ class HubStream:
         self.checked_at = 0.0  # when the newest look at the row began, by the monotonic clock
         self.ring = Ring()
         self.readers = Readers()
-        self._fan_out = FanOut(self.ring, spawn)
+        self._fan_out = FanOut(self.ring)
         self.left_at: float | None = time.monotonic()  # since when nobody follows it
         self.healed = 0  # events that no hint brought in time
         self.announced = 0  # the highest seq that a hint, or this process itself, spoke of

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from realtime.hub.fan_out import FanOut, Spawn
+from realtime.hub.fan_out import FanOut
 from realtime.log.entries import Entry
 from realtime.tracing.traces import Marked, Traces, traces
 
 LOOK_EVERY_S = 0.001  # at a fan-out in slices, until it is over
+
+Spawn = Callable[..., "asyncio.Task[None]"]
 
 
 class Arrival(NamedTuple):

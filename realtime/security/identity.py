@@ -23,6 +23,8 @@ from django.contrib.auth import (
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
@@ -88,6 +90,14 @@ def _column_readers(model: type[Model]) -> dict[str, Callable[[Any], Any]]:
 
 
 @cache
+def _plainly_made(model: type[Model]) -> bool:
+    """Whether nothing happens when an instance is made but that its fields are set: then every
+    command need not go through Django's loop over all of them, kept or not."""
+    ways = model.__init__ is Model.__init__ and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined,misc]
+    return ways and not (pre_init.has_listeners(model) or post_init.has_listeners(model))
+
+
+@cache
 def _key_place(model: type[Model]) -> int:
     key = model._meta.pk  # noqa: SLF001 - Django documents it
     return _kept_fields(model).index(key.attname if key is not None else "")
@@ -134,7 +144,13 @@ class KeptUser(tuple[Any, ...]):
     def restored(self) -> Model:
         """The instance as it was read; no database is asked."""
         model: type[Model] = self[0]
-        return model.from_db(DEFAULT_DB_ALIAS, _kept_fields(model), self[2:])
+        if not _plainly_made(model):
+            return model.from_db(DEFAULT_DB_ALIAS, _kept_fields(model), self[2:])
+        made = model.__new__(model)
+        made._state = state = ModelState()  # noqa: SLF001 - as from_db does
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        made.__dict__.update(zip(_kept_fields(model), self[2:], strict=True))
+        return made
 
 
 def restored(user: Any) -> Any:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from realtime.protocol.errors import UnknownCommand
 from realtime.protocol.validation import shown
-from realtime.tracing.correlation import Correlation
-from realtime.tracing.spans import causing
+from realtime.tracing.correlation import Correlation, correlated
+from realtime.tracing.spans import causing, spans
 
 
 class Command(BaseModel):
@@ -56,13 +56,13 @@ def register_command(
     _commands[name] = Registered(name, shape, handler)
 
 
-def commanded(connection: str, command: dict[str, Any]) -> AbstractContextManager[Correlation]:
+def commanded(connection: str, command: dict[str, Any]) -> AbstractContextManager[object]:
     """Act for this command of this connection inside: its id is `<connection>.<command's id>`."""
-    return causing(
-        lambda: f"command {_known_name(command.get('cmd'))}",
-        made=f"{connection}.{command['id']}",
-        attributes={"connection": connection},
-    )
+    made = f"{connection}.{command['id']}"
+    if spans() is None:  # then all of the other is this
+        return correlated(Correlation(made))
+    name, attributes = _known_name(command.get("cmd")), {"connection": connection}
+    return causing(f"command {name}", made=made, attributes=attributes)
 
 
 def _known_name(name: object) -> str:

@@ -43,7 +43,9 @@ def saying(text: str) -> str:
 
 def wire_time(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as everywhere on the wire."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"  # instead of +00:00
 
 
 Text = Annotated[str, AfterValidator(printable)]
