@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
-from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import _consistent_hash  # the layer's own choice of a shard
 from django.conf import settings
 
 from realtime import publisher
+from realtime.layer import QuietChannelLayer
 
 PROBE = "realtime.probe"
 PROBE_TIMEOUT_S = 1.0
@@ -124,7 +124,7 @@ def _shard_probes() -> list[ShardProbe]:
     hosts: list[Any] = config["hosts"]
     return [
         ShardProbe(
-            RedisPubSubChannelLayer(**{**config, "hosts": [host]}),
+            QuietChannelLayer(**{**config, "hosts": [host]}),
             _group_on(number, len(hosts), config["prefix"]),
         )
         for number, host in enumerate(hosts)
