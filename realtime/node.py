@@ -32,6 +32,8 @@ from realtime.sockets.sweep import registered_sweeps
 from realtime.trimmer import keep_trimmed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from realtime.sockets.connection import Connection
 
 SWEEP_EVERY_S = 1.0
@@ -47,7 +49,8 @@ logger = logging.getLogger(__name__)
 
 class Node:
     """`connections` are the open sockets of this process, `turnover` tells whether they are still
-    the same; `draining` once a stop was announced."""
+    the same; `waiting` are those for whose peers something waited when they were last swept;
+    `draining` once a stop was announced."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex[:12]
@@ -68,6 +71,7 @@ class Node:
         store = PresenceStore(self.shared) if self.shared is not None else None
         self.presence = Presence(self.hub, store)
         self.connections: SmallSet[Connection] = SmallSet()
+        self.waiting: Sequence[Connection] = ()
         self.turnover = 0  # sockets that came or went, ever
         self.refused = 0  # sockets above the limit of connections; for status
         self.draining = False
@@ -149,17 +153,19 @@ class Node:
             await asyncio.sleep(SWEEP_EVERY_S)
             former, began = began, self.loop.time()
             self.newcomers.sweep(began)
-            waiting = list(self.connections)
-            for start in range(0, len(waiting), SWEPT_AT_ONCE):
+            swept, waiting = list(self.connections), []
+            for start in range(0, len(swept), SWEPT_AT_ONCE):
                 now, positions = self.loop.time(), self.presence.positions
                 turn = Round(now, positions, began=began, former=former)
-                for connection in waiting[start : start + SWEPT_AT_ONCE]:
+                for connection in swept[start : start + SWEPT_AT_ONCE]:
                     try:
                         connection.sweep(turn)
                     except Exception:
                         # A named top-level loop: one socket must not cost the others theirs.
                         logger.exception("a sweep failed connection=%s", connection.id)
+                waiting += turn.waiting
                 await asyncio.sleep(0)
+            self.waiting = waiting
 
     async def _run_sweeps(self) -> None:
         while True:

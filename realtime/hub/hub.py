@@ -163,6 +163,8 @@ class Hub:
         limit = time.monotonic() - KEEP_OPEN_S
         for name, stream in list(self.streams.items()):
             stream.ring.let_go()
+            if stream.left_at is None:
+                continue  # as nearly all
             idle_since = stream.idle_since
             if stream.epoch and idle_since is not None and idle_since < limit:
                 del self.streams[name]

@@ -356,7 +356,10 @@ class HubStream:
             return True
         if self._waiters is None:
             self._waiters = Waiters()
-        return await self._waiters.wait(seq, timeout_s) or self.last > seq
+        try:
+            return await self._waiters.wait(seq, timeout_s) or self.last > seq
+        finally:
+            self.left()
 
     def _wake(self, *, everyone: bool = False) -> None:
         if self._waiters is not None:

@@ -1,6 +1,5 @@
 """What is read when it is told: how things stand in this process, and counts that others keep."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
 
 SILENT = "processes_silent"
-SLICE = 500  # sockets looked at before others have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +91,14 @@ async def numbers(node: "Node | None") -> Numbers:
         counts["layer_turns"] = health.turns
         counts["layer_rebuilds"] = health.rebuilds
         counts["layer_unannounced"] = health.unannounced
-        gauges |= await _of_node(node)
+        gauges |= _of_node(node)
     return Numbers(counts, gauges)
 
 
-async def _of_node(node: "Node") -> dict[str, float]:
-    sockets = list(node.connections)
-    lagging = waiting = 0
-    for start in range(0, len(sockets), SLICE):
-        found = _waiting(sockets[start : start + SLICE])
-        lagging, waiting = lagging + found[0], waiting + found[1]
-        await asyncio.sleep(0)
+def _of_node(node: "Node") -> dict[str, float]:
+    lagging, waiting = _waiting(node.waiting)
     gauges = {
-        "connections": float(len(sockets)),
+        "connections": float(len(node.connections)),
         "connections_lagging": float(lagging),
         "queue_bytes": float(waiting),
         "streams": float(len(node.hub.streams)),

@@ -28,8 +28,9 @@ class SharedStore:
     def __init__(self, address: str, prefix: str) -> None:
         self.prefix = prefix
         self.breaker = CircuitBreaker("shared_store", part="redis")
+        # Each call has its limit; with another one redis-py makes a task of every command.
         self._redis: Redis = Redis.from_url(
-            address, socket_connect_timeout=BACKGROUND_LIMIT_S, socket_timeout=BACKGROUND_LIMIT_S
+            address, socket_connect_timeout=BACKGROUND_LIMIT_S, socket_timeout=None
         )
 
     def key(self, *parts: object) -> str:

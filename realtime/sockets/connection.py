@@ -316,6 +316,8 @@ class Connection:
     def sweep(self, turn: Round) -> None:
         """Called once a second: silence, heartbeat, the end of the credentials and of patience."""
         stalled_s = self.writer.stalled_s(turn.now)
+        if self.writer.buffered:
+            turn.waiting.append(self)
         expires_at = self.identity.expires_at
         if stalled_s >= turn.slow_timeout_s:
             self._give_up(stalled_s)

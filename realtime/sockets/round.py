@@ -1,7 +1,7 @@
 """One round of the sweep: what is the same for all sockets that it comes to."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -11,10 +11,14 @@ from realtime.protocol.batch import Batch
 from realtime.protocol.frames import heartbeat_frame
 from realtime.sockets.liveness import pings_within
 
+if TYPE_CHECKING:
+    from realtime.sockets.connection import Connection
+
 
 class Round:
     """`now` is the loop's time, `moment` the clock's. A round lasts for a slice of the sockets:
-    what it keeps must still hold for the last one. `began` is when its sweep did, the same for all
+    what it keeps must still hold for the last one. `waiting` are those for whose peers something
+    waited. `began` is when its sweep did, the same for all
     slices, and `former` when the sweep before it did."""
 
     __slots__ = (
@@ -27,6 +31,7 @@ class Round:
         "now",
         "pings",
         "slow_timeout_s",
+        "waiting",
     )
 
     def __init__(
@@ -45,6 +50,7 @@ class Round:
         self.slow_timeout_s = options().websocket_slow_timeout
         self.pings = pings_within(options().websocket_connection_timeout)
         self._positions = positions
+        self.waiting: list[Connection] = []
         self._beats: dict[tuple[tuple[str, int], ...], Batch] = {}
 
     def beats(self, opened_at: float) -> bool:

@@ -20,9 +20,11 @@ def probe(node: "Node | None") -> Look:
         nonlocal refused
         if node is None:
             return None
-        open_now = list(node.connections)
-        count = len(open_now)
-        lagging = sum(not one.writer.writable and not one.writer.closed for one in open_now)
+        count = len(node.connections)
+        # The others have taken all that they were sent: none of them lags.
+        lagging = sum(
+            not one.writer.writable and not one.writer.closed for one in list(node.waiting)
+        )
         values = {
             "count": float(count),
             "waiting": float(len(node.newcomers)),

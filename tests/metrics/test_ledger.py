@@ -184,6 +184,7 @@ class FakeNode:
         self.shared = store
         writer = type("Writer", (), {"buffered": 7, "writable": False, "closed": False})
         self.connections = {type("Socket", (), {"writer": writer})}
+        self.waiting = list(self.connections)
         layer = type("Layer", (), {"turns": 0, "rebuilds": 0, "unannounced": 0, "polling": True})
         watch = type("Watch", (), {"round_trip_ms": 2.0})
         self.hub = type("Hub", (), {"layer": layer, "watch": watch, "streams": {}})
