@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected, is_ssl
 from websockets.protocol import State
 
+from realtime.server.inbox import Gate, Inbox
 from realtime.server.parser import ServerParser
 from realtime.server.prepared import PREPARED_FRAMES, PreparedProtocol
 
@@ -113,6 +114,8 @@ class HttpProtocol(HttpToolsProtocol):
         arrival = Arrival(self, handshake)
         self.connections.add(cast("Any", arrival))
         self.transport.set_protocol(arrival)
+        # It refers back to this: a storm's handshakes would wait for the garbage collector.
+        self.parser = cast("Any", None)
         arrival.begin()
 
     def _plain_handshake(self) -> Handshake | None:
@@ -147,7 +150,7 @@ class Arrival(PreparedProtocol):
         self.tasks = http.tasks
         self.default_headers = http.server_state.default_headers
         self.transport = http.transport
-        self.queue = asyncio.Queue()
+        self.queue = cast("Any", Inbox())
         self.handshake_initiated = True
         self.handshake_complete = False
         self.close_sent = False
@@ -156,8 +159,7 @@ class Arrival(PreparedProtocol):
         self.close_timeout = 10.0
         self.initial_response = None
         self.read_paused = False
-        self.writable = asyncio.Event()
-        self.writable.set()
+        self.writable = cast("Any", Gate())
         self.ping_interval = config.ws_ping_interval
         self.ping_timeout = config.ws_ping_timeout
         self.ping_timer = None
