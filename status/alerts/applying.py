@@ -4,6 +4,7 @@ Each change is an UPDATE of the alert at the version that was read; whoever chan
 and tells nobody. The event stands in the same transaction. Synchronous.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
@@ -22,17 +23,7 @@ from status.models import Alert, AlertRule, AlertState
 def course_of(alert: Alert | None) -> Course | None:
     if alert is None:
         return None
-    return Course(
-        alert.state,
-        alert.severity,
-        alert.since,
-        alert.opened_at,
-        alert.escalated_at,
-        alert.acknowledged_at,
-        alert.clear_since,
-        alert.closed_at,
-        alert.flaps,
-    )
+    return Course(**{one.name: getattr(alert, one.name) for one in dataclasses.fields(Course)})
 
 
 @retried
@@ -53,7 +44,8 @@ def apply(
         return alert is not None and bool(
             Alert.objects.filter(pk=alert.pk, version=alert.version).delete()[0]
         )
-    fields = _fields(decision.course) | _added(rule, subject, alert, decision, value, round_)
+    added = _added(rule, subject, alert, decision, value, round_)
+    fields = dataclasses.asdict(decision.course) | added
     # What is closed and does not come back soon is a story of its own.
     fresh = alert is None or (
         alert.state == AlertState.CLOSED and decision.course.opened_at != alert.opened_at
@@ -66,21 +58,6 @@ def apply(
     if told:
         tell(rule, row, decision.step.value)
     return True
-
-
-def _fields(course: Course) -> dict[str, object]:
-    names = (
-        "state",
-        "severity",
-        "since",
-        "opened_at",
-        "escalated_at",
-        "acknowledged_at",
-        "clear_since",
-        "closed_at",
-        "flaps",
-    )
-    return {name: getattr(course, name) for name in names}
 
 
 def _added(

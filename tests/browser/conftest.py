@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,27 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def note_surprises(page: Page, surprises: list[str]) -> None:
+    """What it says to its console that it should not, and what it throws, as it happens."""
+    page.on(
+        "console",
+        lambda said: surprises.append(said.text) if said.type in {"error", "warning"} else None,
+    )
+    page.on("pageerror", lambda error: surprises.append(str(error)))
+
+
+@contextmanager
+def watched_page(chromium: Browser, site: LiveSite) -> Iterator[Page]:
+    """A page in a browser of its own, whose console may hold no complaints at the end."""
+    context = chromium.new_context(base_url=site.url)
+    page = context.new_page()
+    surprises: list[str] = []
+    note_surprises(page, surprises)
+    yield page
+    context.close()
+    assert surprises == []
+
+
 @dataclass
 class Visit:
     """A person at the page, in a browser of their own."""
@@ -210,12 +232,8 @@ def visit(
         context = chromium.new_context(base_url=url, storage_state=cookies, **options)
         visitor = Visit(context.new_page(), context)
         visits.append(visitor)
-        page, surprises = visitor.page, visitor.surprises
-        page.on(
-            "console",
-            lambda said: surprises.append(said.text) if said.type in {"error", "warning"} else None,
-        )
-        page.on("pageerror", lambda error: surprises.append(str(error)))
+        page = visitor.page
+        note_surprises(page, visitor.surprises)
         page.goto(path)
         if "/sign-in/" in page.url:  # also after a test that has signed out
             person = live_site.person(name)

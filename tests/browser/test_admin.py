@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import LiveSite
+from tests.browser.conftest import LiveSite, watched_page
 from tests.nodes.client import Client
 
 ADMIN = "/admin/realtime/"
@@ -21,22 +21,13 @@ LISTS = ["broadcast", "auditentry", "ban", "apikey", "job", "event", "stream", "
 @pytest.fixture
 def operator(chromium: Browser, live_site: LiveSite) -> Iterator[Page]:
     """Signed in to the admin; at the end the console may hold no complaint."""
-    context = chromium.new_context(base_url=live_site.url)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto("/admin/")
-    page.locator("#id_username").fill(live_site.demo["admin"]["username"])
-    page.locator("#id_password").fill(live_site.demo["admin"]["password"])
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("Site administration")).to_be_visible()
-    yield page
-    context.close()
-    assert complaints == []
+    with watched_page(chromium, live_site) as page:
+        page.goto("/admin/")
+        page.locator("#id_username").fill(live_site.demo["admin"]["username"])
+        page.locator("#id_password").fill(live_site.demo["admin"]["password"])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_text("Site administration")).to_be_visible()
+        yield page
 
 
 def test_connections_come_and_are_closed(operator: Page, live_site: LiveSite) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import LiveSite
+from tests.browser.conftest import LiveSite, watched_page
 from tests.nodes.worker import WorkerProcess, working
 
 WITHIN_MS = 40_000  # on a busy machine; what it takes on a quiet one stands in docs/status.md
@@ -19,21 +19,12 @@ def site_variables() -> dict[str, str]:
 @pytest.fixture
 def page(chromium: Browser, live_site: LiveSite) -> Iterator[Page]:
     """The administrator's, signed in; its console may hold no complaints."""
-    context = chromium.new_context(base_url=live_site.url)
-    page = context.new_page()
-    surprises: list[str] = []
-    page.on(
-        "console",
-        lambda said: surprises.append(said.text) if said.type in {"error", "warning"} else None,
-    )
-    page.on("pageerror", lambda error: surprises.append(str(error)))
-    page.goto("/status/")
-    page.get_by_label("User name").fill(live_site.demo["admin"]["username"])
-    page.get_by_label("Password").fill(live_site.demo["admin"]["password"])
-    page.get_by_role("button", name="Sign in").click()
-    yield page
-    context.close()
-    assert surprises == []
+    with watched_page(chromium, live_site) as page:
+        page.goto("/status/")
+        page.get_by_label("User name").fill(live_site.demo["admin"]["username"])
+        page.get_by_label("Password").fill(live_site.demo["admin"]["password"])
+        page.get_by_role("button", name="Sign in").click()
+        yield page
 
 
 def test_a_dead_worker_is_seen_acknowledged_and_seen_to_return(
