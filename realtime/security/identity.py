@@ -93,7 +93,7 @@ def _column_readers(model: type[Model]) -> dict[str, Callable[[Any], Any]]:
 def _plainly_made(model: type[Model]) -> bool:
     """Whether nothing happens when an instance is made but that its fields are set: then every
     command need not go through Django's loop over all of them, kept or not."""
-    ways = model.__init__ is Model.__init__ and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined,misc]
+    ways = model.__init__ is Model.__init__ and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
     return ways and not (pre_init.has_listeners(model) or post_init.has_listeners(model))
 
 
