@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import secrets
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +16,6 @@ from realtime.log.entries import Entry
 from realtime.metrics.core import (
     CLOSES,
     COMMAND_ERRORS,
-    COMMAND_S,
-    COMMANDS,
     DELIVERIES,
     NO_COMMAND,
     REPLAYS,
@@ -27,31 +23,27 @@ from realtime.metrics.core import (
     code_label,
 )
 from realtime.node import running_node
-from realtime.protocol.codes import CloseCode, ErrorCode
-from realtime.protocol.errors import BadRequest, Internal, NotSubscribed, RateLimited, RealtimeError
+from realtime.protocol.codes import CloseCode
+from realtime.protocol.errors import BadRequest, NotSubscribed, RateLimited
 from realtime.protocol.frames import (
     error_frame,
     parsed_object,
-    reply_frame,
-    reply_frame_of,
     reset_frame,
     signal_frame,
 )
 from realtime.protocol.streams import user_stream
-from realtime.protocol.validation import validated
 from realtime.security.identity import Authenticated, restored
 from realtime.small import Subscriptions
 from realtime.sockets.account import AccountWatch
 from realtime.sockets.acks import acknowledge
 from realtime.sockets.catching_up import CatchUp
-from realtime.sockets.commands import commanded, registered_command
+from realtime.sockets.command_queue import CommandQueue
 from realtime.sockets.round import Round
 from realtime.sockets.writer import Writer
 
 if TYPE_CHECKING:
     from realtime.hub.hub import Hub
 
-COMMAND_QUEUE = 32
 MALFORMED_LIMIT = 10  # frames in a row that are no command at all
 MAX_COMMAND_ID = 2**53  # what JavaScript counts exactly
 
@@ -66,11 +58,9 @@ class Connection:
 
     __slots__ = (
         "_abandoned",
-        "_after_reply",
         "_catching_up",
-        "_commands",
         "_malformed",
-        "_running",
+        "_queue",
         "address",
         "hub",
         "id",
@@ -93,9 +83,7 @@ class Connection:
         self.opened_at = asyncio.get_running_loop().time()
         self.leaving = False  # told of a planned stop
         self._catching_up: CatchUp | None = None
-        self._commands: deque[dict[str, Any]] | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._after_reply: list[Callable[[], None]] | None = None
+        self._queue: CommandQueue | None = None
         self._malformed = 0
         self._abandoned = False
 
@@ -215,19 +203,11 @@ class Connection:
             self.refuse_malformed(error)
             return
         self._malformed = 0
-        if self._commands is None:
-            self._commands = deque()
-        if len(self._commands) >= COMMAND_QUEUE:
-            full = RateLimited(
-                f"expected at most {COMMAND_QUEUE} commands waiting, got one more",
-                retry_after_ms=1000,
-            )
-            COMMAND_ERRORS.add(NO_COMMAND, full.code)
-            self._refuse(error_frame(number, full))
-            return
-        self._commands.append(command)
-        if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._run_commands())
+        try:
+            self._commands().put_nowait(command)
+        except RateLimited as error:
+            COMMAND_ERRORS.add(NO_COMMAND, error.code)
+            self._refuse(error_frame(number, error))
 
     def refuse_malformed(self, error: BadRequest) -> None:
         """There is no id to reply to, so the reply carries null; many in a row end the socket."""
@@ -248,68 +228,22 @@ class Connection:
             self.writer.abandon(code, reason)
             self.end_subscriptions()
 
-    async def _run_commands(self) -> None:
-        try:
-            while self._commands:
-                await self.writer.drained()
-                if self.writer.closed:
-                    return  # the rights that the command was sent with may have ended
-                command = self._commands.popleft()
-                with commanded(self.id, command):
-                    self.writer.reply_nowait(await self._answer(command))
-                self._run_after_reply()
-        finally:
-            self._running = self._commands = None
+    def _commands(self) -> CommandQueue:
+        if self._queue is None:
+            self._queue = CommandQueue(self)
+        return self._queue
+
+    def rested(self) -> None:
+        """Every command is answered."""
+        self._queue = None
 
     def after_reply(self, step: Callable[[], None]) -> None:
         """Have `step` run directly behind the reply to the present command."""
-        if self._after_reply is None:
-            self._after_reply = []
-        self._after_reply.append(step)
-
-    def _run_after_reply(self) -> None:
-        steps, self._after_reply = self._after_reply, None
-        for step in steps or ():
-            step()
+        self._commands().after_reply(step)
 
     async def run_first(self, command: dict[str, Any]) -> None:
         """Run a command that the path implies, replied to with id 0. Raises what refused it."""
-        try:
-            with commanded(self.id, {"id": 0, **command}):
-                frame = await self._result({"id": 0, **command})
-        except RealtimeError as error:
-            self.writer.reply_nowait(error_frame(0, error))
-            raise
-        self.writer.reply_nowait(frame)
-        self._run_after_reply()
-
-    async def _answer(self, command: dict[str, Any]) -> bytes:
-        """The reply to a command. Nothing is raised from here."""
-        try:
-            return await self._result(command)
-        except RealtimeError as error:
-            return error_frame(command["id"], error)
-
-    async def _result(self, command: dict[str, Any]) -> bytes:
-        """The positive reply. Raises RealtimeError; a fault of ours is Internal, and logged."""
-        number, name, began = command["id"], NO_COMMAND, time.perf_counter()
-        try:
-            registered = registered_command(command.get("cmd"))
-            name = registered.name
-            result = await registered.handler(self, validated(registered.shape, command))
-            if isinstance(result, bytes):
-                return reply_frame_of(number, result)
-            return reply_frame(number, result)
-        except RealtimeError as error:
-            COMMAND_ERRORS.add(name, error.code)
-            raise
-        except Exception as error:
-            logger.exception("command failed cmd=%s connection=%s", command.get("cmd"), self.id)
-            COMMAND_ERRORS.add(name, ErrorCode.INTERNAL)
-            raise Internal("expected this to work, got a fault of ours") from error
-        finally:
-            COMMANDS.add(name)
-            COMMAND_S.observe(time.perf_counter() - began)
+        await self._commands().run_first(command)
 
     # The sweep
 
@@ -376,10 +310,8 @@ class Connection:
     def let_go(self) -> None:
         """The socket is gone, or its close is on the way: hold nothing for it any more."""
         self.end_subscriptions()
-        if self._commands is not None:
-            self._commands.clear()
-        if self._running is not None:
-            self._running.cancel()
+        if self._queue is not None:
+            self._queue.stop()
 
     async def finish(self) -> None:
         """Let go, and wait until what was written is sent."""
