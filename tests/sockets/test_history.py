@@ -95,6 +95,9 @@ def test_heartbeats_carry_what_was_written(
     deadline = time.monotonic() + 5
     while len(client.heartbeats) < seen + 2:
         client.receive(deadline - time.monotonic())
+        # A store that took longer than 50 ms to answer is asked again by the next round.
+        if client.heartbeats[seen:] and "presence" not in client.heartbeats[seen]:
+            seen += 1
     first, second = client.heartbeats[seen : seen + 2]
     assert set(first) == {"type", "ts", "heads", "presence"}
     assert set(first["presence"]) == {team.stream}
