@@ -174,7 +174,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     if PM.redis_url == "memory://"
     else {
-        "BACKEND": "realtime.layer.QuietChannelLayer",
+        "BACKEND": "realtime.layer.channel_layer.QuietChannelLayer",
         "CONFIG": {
             "hosts": _redis_hosts(),
             # Two installations on one Redis must not hear each other.

@@ -3,8 +3,8 @@
 `announce` is called after a commit, in whatever thread that was. It hands the entries to the
 process's own hub at once and queues a hint for the other nodes; it never waits and never raises
 for Redis. What gathered is sent in turns, joined per stream, of which one is under way at a time:
-where a hub is, by its event loop, which the entries wake anyway (`realtime.outlet`); elsewhere, as
-in a shell, by one thread with an event loop of its own.
+where a hub is, by its event loop, which the entries wake anyway (`realtime.hints.outlet`);
+elsewhere, as in a shell, by one thread with an event loop of its own.
 A hint is at most once. What is dropped here is counted, and healed by every node's position check.
 """
 
@@ -23,7 +23,7 @@ import uvloop
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.breaker import BreakerOpen, CircuitBreaker
-from realtime.hints import (
+from realtime.hints.joining import (
     HINT_EVENTS,
     HINT_JOBS,
     HINT_SIGNALS,
@@ -31,9 +31,9 @@ from realtime.hints import (
     Announcement,
     joined,
 )
+from realtime.hints.outlet import Marks, Outlet, mark
 from realtime.log.entries import Entry
 from realtime.metrics.core import PUBLISHED
-from realtime.outlet import Marks, Outlet, mark
 from realtime.protocol.streams import group_of
 from realtime.tracing.traces import traces
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from realtime import publisher as module
-from realtime.hints import Announcement, joined
+from realtime.hints.joining import Announcement, joined
 from realtime.log.entries import Entry
 from realtime.publisher import Publisher
 

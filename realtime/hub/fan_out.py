@@ -232,7 +232,11 @@ class FanOut:
     def _begin(self, slices: Iterator[None]) -> None:
         """The first slice is written at once: a turn of the loop costs as much as many writes."""
         self._running = True
-        next(slices, None)
+        try:
+            next(slices, None)
+        except BaseException:
+            self._running = False
+            raise
         self._go_on(slices)
 
     def _go_on(self, slices: Iterator[None]) -> None:

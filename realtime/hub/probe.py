@@ -16,7 +16,7 @@ from channels_redis.utils import _consistent_hash  # the layer's own choice of a
 from django.conf import settings
 
 from realtime import publisher
-from realtime.layer import QuietChannelLayer
+from realtime.layer.channel_layer import QuietChannelLayer
 
 PROBE = "realtime.probe"
 PROBE_TIMEOUT_S = 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from realtime import publisher
-from realtime.hints import BATCH_BYTES, Announcement, joined
+from realtime.hints.joining import BATCH_BYTES, Announcement, joined
 from realtime.log.entries import Entry
 from realtime.protocol.frames import MAX_HINT_FRAME_BYTES
 from realtime.publisher import Publisher

@@ -11,12 +11,13 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ResponseError
 
-from realtime import listener as listener_module
-from realtime import publisher, wire
-from realtime import sender as sender_module
-from realtime.layer import QuietChannelLayer
+from realtime import publisher
+from realtime.layer import listener as listener_module
+from realtime.layer import sender as sender_module
+from realtime.layer import wire
+from realtime.layer.channel_layer import QuietChannelLayer
+from realtime.layer.wire import Wire, packed, value_at
 from realtime.publisher import HINT_EVENTS
-from realtime.wire import Wire, packed, value_at
 from tests.faults.valkey import Valkey, running_valkey
 
 SECRET = "s3cret"

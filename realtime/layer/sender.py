@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from realtime.wire import Wire, packed
+from realtime.layer.wire import Wire, packed
 
 ANSWER_TIMEOUT_S = 4.0  # from the call, connecting included
 UNANSWERED_LIMIT = 20_000  # above it the newest is refused

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from realtime.breaker import BreakerOpen
-from realtime.hints import joined
+from realtime.hints.joining import joined
 from realtime.protocol.streams import group_of
 from realtime.tracing.traces import traces
 
@@ -33,7 +33,8 @@ def mark(stream: str, message: dict[str, Any]) -> Marks:
 
 
 class Outlet:
-    """`layer` has `group_send_nowait`, see `realtime.layer`; it limits how long a call may take."""
+    """`layer` has `group_send_nowait`, which limits how long a call may take: see
+    `realtime.layer.channel_layer`."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """The channel layer: that of channels_redis, for servers that hear themselves without it.
 
 Two things differ. Messages go to Redis and come from it as bytes of two connections of our own, see
-`realtime.wire`: which server, which channel, which form is as channels_redis has it. And what this
-process told its own hub already is dropped as the bytes arrive, before anything is decoded or waits
-in a queue. Both lean on private names of the pinned version of channels_redis.
+`realtime.layer.wire`: which server, which channel, which form is as channels_redis has it. And what
+this process told its own hub already is dropped as the bytes arrive, before anything is decoded or
+waits in a queue. Both lean on private names of the pinned version of channels_redis.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from channels_redis.pubsub import (
 )
 from channels_redis.utils import _wrap_close, create_pool, decode_hosts
 
-from realtime.listener import Listener
+from realtime.layer.listener import Listener
+from realtime.layer.sender import Sender, Told
 from realtime.publisher import HINT_EVENTS, HINT_SIGNALS, origin
-from realtime.sender import Sender, Told
 
 # A byte that begins no message of msgpack's, so that unmarked messages are known from marked ones.
 _MARK = b"\xc1"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from realtime import publisher as module
+from realtime.hints.outlet import TURN_LIMIT
+from realtime.layer.sender import Told
 from realtime.log.entries import Entry
-from realtime.outlet import TURN_LIMIT
 from realtime.publisher import Publisher, announce, announce_signal
-from realtime.sender import Told
 
 
 class FakeLayer:

@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from realtime.wire import Wire, packed
+from realtime.layer.wire import Wire, packed
 
 RETRY_S = 1.0
 _AT_ONCE = 1_000  # channels in one command

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from realtime import publisher
-from realtime.layer import QuietChannelLayer
+from realtime.layer.channel_layer import QuietChannelLayer
 from realtime.publisher import HINT_EVENTS, HINT_JOBS, HINT_SIGNALS
 
 OTHER = "f" * 32

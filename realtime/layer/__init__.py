@@ -1,0 +1,1 @@
+"""The channel layer of Channels over Redis, and its connections."""
